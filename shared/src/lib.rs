@@ -1,1 +1,22 @@
-//! Skeleton.
+//! The nouns that cross Tollkeeper's functions.
+//!
+//! What two functions need lives here, and nothing else: flow-log records and NAT legs, the labels of AWS
+//! addresses, prices and money, rollup keys, `finding/v1`, `plan/v1`, settings lookup, telemetry and error
+//! reporting. Decisions live in the function that makes them. This crate refuses to know EC2 (minutes of build,
+//! `docs/adr/0006`), and knows DynamoDB and SNS only behind the feature `aws`.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod canonical;
+pub mod error;
+pub mod finding;
+pub mod flow_log;
+pub mod ledger;
+pub mod money;
+pub mod plan;
+pub mod prices;
+pub mod rollup;
+pub mod services;
+pub mod settings;
+pub mod telemetry;
+pub mod time;

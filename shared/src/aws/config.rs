@@ -1,0 +1,25 @@
+//! Client configuration: region, credentials and endpoints by the SDK's own rules, deadlines by ours.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// Loads the configuration that every client of a function is made from.
+///
+/// `AWS_ENDPOINT_URL` and its kin are honoured by the SDK itself: that is how the local cloud is reached.
+/// Deadlines: 3 s to connect, 15 s an attempt, 60 s a call with its retries; three attempts.
+pub async fn sdk_config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(3))
+                .operation_attempt_timeout(Duration::from_secs(15))
+                .operation_timeout(Duration::from_secs(60))
+                .build(),
+        )
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .load()
+        .await
+}

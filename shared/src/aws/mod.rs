@@ -1,0 +1,13 @@
+//! AWS adapters that two functions share: client configuration, one-table DynamoDB access, alerts through SNS.
+//!
+//! Everything here is I/O; it refuses to decide anything. EC2 is not here, see `docs/adr/0006`.
+
+mod alerts;
+mod config;
+mod partition;
+mod table;
+
+pub use alerts::{Alert, AlertError, Alerts};
+pub use config::sdk_config;
+pub use partition::{UnsupportedPartition, supported_partition};
+pub use table::{Condition, Put, Table, TableError, Versioned};

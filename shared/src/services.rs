@@ -1,0 +1,348 @@
+//! Labels of AWS addresses: which service and region an address belongs to.
+//!
+//! Built from AWS's published ranges (`ip-ranges.json`; `make ip-ranges`). Every subset is also listed as AMAZON,
+//! so the longest prefix wins, and on ties a specific service wins over EC2 and EC2 over AMAZON. Services without a
+//! label of their own (Lambda, STS, SQS, ECR's API) come out as AMAZON or EC2: this module refuses to guess which.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+/// Who an address belongs to. Ordered, so that rollups have one spelling.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label {
+    /// Service as AWS spells it: `S3`, `DYNAMODB`, `AMAZON` (AWS, unresolved); `INTERNET` outside AWS;
+    /// `UNKNOWN` where no table was at hand.
+    pub service: String,
+    /// Region code, `GLOBAL`, or empty where unknown.
+    pub region: String,
+}
+
+impl Label {
+    /// A label from its parts.
+    pub fn new(service: &str, region: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            region: region.to_owned(),
+        }
+    }
+
+    /// An address that AWS does not list.
+    pub fn internet() -> Self {
+        Self::new("INTERNET", "")
+    }
+
+    /// An address that could not be looked up.
+    pub fn unknown() -> Self {
+        Self::new("UNKNOWN", "")
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.region.is_empty() {
+            f.write_str(&self.service)
+        } else {
+            write!(f, "{} {}", self.service, self.region)
+        }
+    }
+}
+
+/// The published file is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum IpRangesError {
+    /// Not the JSON that AWS publishes.
+    #[error("not an ip-ranges.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A prefix that is no address range.
+    #[error("`{0}` is not an address range: expected an address, a slash and a prefix length")]
+    Prefix(String),
+}
+
+/// AWS's address ranges as sorted, disjoint ranges.
+#[derive(Debug, Clone)]
+pub struct IpRanges {
+    created: String,
+    labels: Vec<Label>,
+    v4: Vec<Range<u32>>,
+    v6: Vec<Range<u128>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range<A> {
+    first: A,
+    last: A,
+    label: u16,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(rename = "createDate")]
+    create_date: String,
+    prefixes: Vec<Prefix>,
+    #[serde(default)]
+    ipv6_prefixes: Vec<Prefix>,
+}
+
+#[derive(Deserialize)]
+struct Prefix {
+    #[serde(alias = "ip_prefix", alias = "ipv6_prefix")]
+    range: String,
+    region: String,
+    service: String,
+}
+
+impl IpRanges {
+    /// Reads the published file.
+    pub fn from_json(json: &[u8]) -> Result<Self, IpRangesError> {
+        let file: File = serde_json::from_slice(json)?;
+        let mut labels = Vec::new();
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for prefix in file.prefixes.iter().chain(&file.ipv6_prefixes) {
+            let label = Label::new(&prefix.service, &prefix.region);
+            let index = labels
+                .iter()
+                .position(|known| *known == label)
+                .unwrap_or_else(|| {
+                    labels.push(label);
+                    labels.len() - 1
+                });
+            // AWS lists some hundred labels; far from 65,536.
+            let index =
+                u16::try_from(index).map_err(|_| IpRangesError::Prefix(prefix.range.clone()))?;
+            let (address, length) = parse_prefix(&prefix.range)?;
+            match address {
+                IpAddr::V4(address) => v4.push((u32::from(address), length, index)),
+                IpAddr::V6(address) => v6.push((u128::from(address), length, index)),
+            }
+        }
+        let specific = |index: u16| match labels
+            .get(usize::from(index))
+            .map(|label| label.service.as_str())
+        {
+            Some("AMAZON") | None => 0,
+            Some("EC2") => 1,
+            Some(_) => 2,
+        };
+        v4.sort_by_key(|&(address, length, index)| {
+            (length, specific(index), std::cmp::Reverse(index), address)
+        });
+        v6.sort_by_key(|&(address, length, index)| {
+            (length, specific(index), std::cmp::Reverse(index), address)
+        });
+        let v4 = disjoint(v4.into_iter().map(|(address, length, label)| {
+            let host = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            Range {
+                first: address & !host,
+                last: address | host,
+                label,
+            }
+        }));
+        let v6 = disjoint(v6.into_iter().map(|(address, length, label)| {
+            let host = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            Range {
+                first: address & !host,
+                last: address | host,
+                label,
+            }
+        }));
+        Ok(Self {
+            created: file.create_date,
+            labels,
+            v4,
+            v6,
+        })
+    }
+
+    /// When AWS wrote the file, `2026-08-22-21-23-05` as published.
+    pub fn created(&self) -> &str {
+        &self.created
+    }
+
+    /// The label of an address; `None` if AWS does not list it.
+    pub fn lookup(&self, address: IpAddr) -> Option<&Label> {
+        let index = match address {
+            IpAddr::V4(address) => find(&self.v4, u32::from(address)),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => find(&self.v4, u32::from(address)),
+                None => find(&self.v6, u128::from(address)),
+            },
+        }?;
+        self.labels.get(usize::from(index))
+    }
+}
+
+fn parse_prefix(text: &str) -> Result<(IpAddr, u8), IpRangesError> {
+    let wrong = || IpRangesError::Prefix(text.to_owned());
+    let (address, length) = text.split_once('/').ok_or_else(wrong)?;
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let length: u8 = length.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    if length > longest {
+        Err(wrong())
+    } else {
+        Ok((address, length))
+    }
+}
+
+fn find<A: Ord + Copy>(ranges: &[Range<A>], address: A) -> Option<u16> {
+    let after = ranges.partition_point(|range| range.first <= address);
+    let range = ranges.get(after.checked_sub(1)?)?;
+    (address <= range.last).then_some(range.label)
+}
+
+/// Flattens nested prefixes, given in order of rising precedence, into sorted disjoint ranges.
+///
+/// Prefixes nest or are apart, never overlap in part; so one sweep with a stack of open prefixes is enough.
+fn disjoint<A: Ord + Copy + Step>(by_precedence: impl Iterator<Item = Range<A>>) -> Vec<Range<A>> {
+    let mut ranked: Vec<(usize, Range<A>)> = by_precedence.enumerate().collect();
+    // By start; where two start together the one of lower precedence (the wider, or the vaguer) opens first.
+    ranked.sort_by(|(rank_a, a), (rank_b, b)| a.first.cmp(&b.first).then(rank_a.cmp(rank_b)));
+    let mut out: Vec<Range<A>> = Vec::with_capacity(ranked.len());
+    let mut open: Vec<Range<A>> = Vec::new();
+    let mut next: Option<A> = None; // first address not yet written
+    let mut write = |first: Option<A>, last: Option<A>, label: u16| {
+        if let (Some(first), Some(last)) = (first, last)
+            && first <= last
+        {
+            match out.last_mut() {
+                Some(previous)
+                    if previous.label == label && previous.last.after() == Some(first) =>
+                {
+                    previous.last = last
+                }
+                _ => out.push(Range { first, last, label }),
+            }
+        }
+    };
+    for (_, range) in ranked {
+        while let Some(top) = open.last().copied()
+            && top.last < range.first
+        {
+            write(next, Some(top.last), top.label);
+            next = top.last.after();
+            open.pop();
+        }
+        if let Some(top) = open.last() {
+            write(next, range.first.before(), top.label);
+        }
+        next = Some(range.first);
+        open.push(range);
+    }
+    while let Some(top) = open.pop() {
+        write(next, Some(top.last), top.label);
+        next = top.last.after();
+    }
+    out
+}
+
+/// The neighbours of an address.
+trait Step: Sized {
+    fn after(self) -> Option<Self>;
+    fn before(self) -> Option<Self>;
+}
+
+impl Step for u32 {
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+    fn before(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+}
+
+impl Step for u128 {
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+    fn before(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn table(rows: &[(&str, &str, &str)]) -> IpRanges {
+        let prefixes: Vec<_> = rows
+            .iter()
+            .map(|(prefix, region, service)| serde_json::json!({"ip_prefix": prefix, "region": region, "service": service}))
+            .collect();
+        let file = serde_json::json!({"createDate": "2026-08-22-21-23-05", "prefixes": prefixes});
+        IpRanges::from_json(file.to_string().as_bytes()).unwrap()
+    }
+
+    fn look(table: &IpRanges, address: &str) -> String {
+        table
+            .lookup(address.parse().unwrap())
+            .map_or("-".to_owned(), Label::to_string)
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_and_on_ties_the_specific_service() {
+        let table = table(&[
+            ("52.216.0.0/15", "us-east-1", "AMAZON"),
+            ("52.216.0.0/15", "us-east-1", "S3"),
+            ("52.216.0.0/15", "us-east-1", "EC2"),
+            ("52.94.0.0/22", "us-east-1", "AMAZON"),
+            ("52.94.0.0/24", "us-east-1", "DYNAMODB"),
+            ("3.5.0.0/19", "eu-west-1", "S3"),
+        ]);
+        assert_eq!(look(&table, "52.217.1.2"), "S3 us-east-1");
+        assert_eq!(look(&table, "52.94.0.9"), "DYNAMODB us-east-1");
+        assert_eq!(look(&table, "52.94.1.9"), "AMAZON us-east-1");
+        assert_eq!(look(&table, "3.5.31.255"), "S3 eu-west-1");
+        assert_eq!(look(&table, "3.5.32.0"), "-");
+        assert_eq!(look(&table, "::ffff:52.94.0.9"), "DYNAMODB us-east-1");
+        assert_eq!(table.created(), "2026-08-22-21-23-05");
+    }
+
+    #[test]
+    fn a_broken_prefix_is_named() {
+        let file = br#"{"createDate": "x", "prefixes": [{"ip_prefix": "10.0.0.0/33", "region": "r", "service": "S3"}]}"#;
+        assert_eq!(
+            IpRanges::from_json(file).unwrap_err().to_string(),
+            "`10.0.0.0/33` is not an address range: expected an address, a slash and a prefix length"
+        );
+    }
+
+    /// The rule, said plainly: scan all rows, keep the longest, then the more specific, then the first listed.
+    fn by_scanning(rows: &[(u32, u8, usize)], address: u32) -> Option<usize> {
+        rows.iter()
+            .filter(|(first, length, _)| {
+                let host = u32::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
+                (first & !host) == (address & !host)
+            })
+            .max_by_key(|(_, length, service)| {
+                (*length, [0, 1, 2, 2][*service], std::cmp::Reverse(*service))
+            })
+            .map(|(_, _, service)| *service)
+    }
+
+    proptest! {
+        #[test]
+        fn lookup_agrees_with_scanning_every_prefix(
+            rows in proptest::collection::vec((0u32..1024, 22u8..=32, 0usize..4), 1..40),
+            probes in proptest::collection::vec(0u32..1100, 50),
+        ) {
+            const SERVICES: [&str; 4] = ["AMAZON", "EC2", "S3", "DYNAMODB"];
+            // One row of each service first, far away, fixes the order in which labels are first listed.
+            let mut all: Vec<(u32, u8, usize)> = (0u32..4).map(|s| (0xF000_0000 + s, 32, s as usize)).collect();
+            all.extend(rows);
+            let text: Vec<_> = all.iter().map(|(first, length, service)| {
+                let host = u32::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
+                (format!("{}/{length}", std::net::Ipv4Addr::from(first & !host)), SERVICES[*service])
+            }).collect();
+            let rows: Vec<_> = text.iter().map(|(prefix, service)| (prefix.as_str(), "us-east-1", *service)).collect();
+            let table = table(&rows);
+            for probe in probes {
+                let ours = table.lookup(IpAddr::V4(probe.into())).map(|label| label.service.clone());
+                let theirs = by_scanning(&all, probe).map(|service| SERVICES[service].to_owned());
+                prop_assert_eq!(ours, theirs, "address {}", probe);
+            }
+        }
+    }
+}
