@@ -20,3 +20,7 @@ pub mod services;
 pub mod settings;
 pub mod telemetry;
 pub mod time;
+
+/// Ties this crate, and so all that depend on it, to the clone it is built in: clones share one build directory, and
+/// Cargo alone would take another clone's artefact for this one's (`docs/adr/0007`). Not part of any binary.
+const _: Option<&str> = option_env!("TOLLKEEPER_CLONE");
