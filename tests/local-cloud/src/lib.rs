@@ -1,1 +1,173 @@
-//! Skeleton.
+//! The local cloud: starts and stops, on free loopback ports, everything the function binaries run against. moto_server
+//! as AWS with the fixes it needs ([`front`]), a real redis-server, a Kafka broker, the Lambda Runtime API around the
+//! real binaries, and an event source mapping that polls the broker for them.
+//!
+//! Everything ends with the [`LocalCloud`] and its handles, also when a test panics or is killed; each process's log
+//! stays in `<workspace>/target/local-cloud/<name>-<pid>/`. It refuses to know what the functions do: no type of the
+//! product appears here.
+
+mod error;
+mod moto;
+mod process;
+mod redis_server;
+mod runtime;
+mod sdk;
+
+pub mod front;
+pub mod wait;
+pub mod workspace;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+
+pub use error::{Error, LogTail};
+pub use front::Front;
+pub use front::cost_explorer::{CostExplorer, CostLine};
+pub use front::faults::Fault;
+pub use front::sns::Published;
+pub use redis_server::Redis;
+pub use runtime::{Function, FunctionBuilder, Reply};
+
+/// The account everything belongs to.
+pub const ACCOUNT_ID: &str = "123456789012";
+/// The region functions run in unless told otherwise.
+pub const REGION: &str = "us-east-1";
+
+/// Fake credentials: moto accepts anything.
+const ACCESS_KEY: &str = "testing";
+
+/// Says what to start; made by [`LocalCloud::builder`].
+#[derive(Debug)]
+#[must_use = "nothing runs until start"]
+pub struct Builder {
+    name: String,
+    redis: bool,
+}
+
+impl Builder {
+    /// Also starts a redis-server.
+    pub fn redis(mut self) -> Self {
+        self.redis = true;
+        self
+    }
+
+    /// Starts everything and waits until it answers.
+    pub async fn start(self) -> Result<LocalCloud, Error> {
+        let logs = workspace::log_folder(&self.name)?;
+        let redis = async {
+            if self.redis {
+                Redis::start(&logs).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (moto, redis) = tokio::try_join!(moto::Moto::start(&logs), redis)?;
+        let front = Front::start(moto.endpoint()).await?;
+        let sdk = sdk::config(front.endpoint(), REGION).await;
+        Ok(LocalCloud {
+            logs,
+            sdk,
+            front,
+            redis,
+            functions: Mutex::default(),
+            moto,
+        })
+    }
+}
+
+/// A running local cloud. Dropping it kills its processes; functions end with their own handles.
+#[derive(Debug)]
+pub struct LocalCloud {
+    logs: PathBuf,
+    sdk: SdkConfig,
+    front: Front,
+    redis: Option<Redis>,
+    functions: Mutex<HashMap<String, usize>>,
+    moto: moto::Moto,
+}
+
+impl LocalCloud {
+    /// A cloud whose logs are kept under `name`.
+    pub fn builder(name: &str) -> Builder {
+        Builder {
+            name: name.to_owned(),
+            redis: false,
+        }
+    }
+
+    /// SDK settings for this cloud: endpoint, region and fake credentials.
+    pub fn sdk_config(&self) -> SdkConfig {
+        self.sdk.clone()
+    }
+
+    /// What AWS_ENDPOINT_URL is for the functions: the front.
+    pub fn endpoint_url(&self) -> &str {
+        self.front.endpoint()
+    }
+
+    /// moto itself, past the fixes: for tests of the fixes and for moto's own interface under `/moto-api`.
+    pub fn moto_url(&self) -> &str {
+        self.moto.endpoint()
+    }
+
+    /// The folder with the log of each process.
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// The front: faults and call counts.
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+
+    /// The bill that Cost Explorer answers from.
+    pub fn cost_explorer(&self) -> &CostExplorer {
+        self.front.cost_explorer()
+    }
+
+    /// The redis-server; [`Error::NotStarted`] without [`Builder::redis`].
+    pub fn redis(&self) -> Result<&Redis, Error> {
+        self.redis.as_ref().ok_or(Error::NotStarted("redis"))
+    }
+
+    /// Messages published to a topic so far, oldest first.
+    pub fn sns_messages(&self, topic_arn: &str) -> Vec<Published> {
+        self.front.sns().of_topic(topic_arn)
+    }
+
+    /// Delivers a message to a function as SNS would.
+    pub async fn deliver_sns(
+        &self,
+        message: &Published,
+        function: &Function,
+    ) -> Result<Reply, Error> {
+        function.invoke(&message.lambda_event()).await
+    }
+
+    /// Describes a function to run: its binary is `name` unless set otherwise.
+    pub fn function(&self, name: &str) -> FunctionBuilder {
+        let mut started = self
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let number = started.entry(name.to_owned()).or_default();
+        *number += 1;
+        let log = if *number == 1 {
+            format!("{name}.log")
+        } else {
+            format!("{name}-{number}.log")
+        };
+        FunctionBuilder::new(name, REGION, self.front.endpoint(), self.logs.join(log))
+    }
+
+    /// Ends everything and waits until it has ended. Dropping the cloud does the same without waiting.
+    pub async fn stop(self) -> Result<(), Error> {
+        if let Some(redis) = &self.redis {
+            redis.kill().await?;
+        }
+        self.moto.stop().await
+    }
+}
