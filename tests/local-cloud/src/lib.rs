@@ -7,6 +7,8 @@
 //! product appears here.
 
 mod error;
+mod kafka;
+mod mapping;
 mod moto;
 mod process;
 mod redis_server;
@@ -16,6 +18,7 @@ mod sdk;
 pub mod front;
 pub mod wait;
 pub mod workspace;
+pub mod world;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +31,8 @@ pub use front::Front;
 pub use front::cost_explorer::{CostExplorer, CostLine};
 pub use front::faults::Fault;
 pub use front::sns::Published;
+pub use kafka::{Kafka, Message};
+pub use mapping::{MappingBuilder, MappingReport, Partial};
 pub use redis_server::Redis;
 pub use runtime::{Function, FunctionBuilder, Reply};
 
@@ -45,12 +50,19 @@ const ACCESS_KEY: &str = "testing";
 pub struct Builder {
     name: String,
     redis: bool,
+    kafka: bool,
 }
 
 impl Builder {
     /// Also starts a redis-server.
     pub fn redis(mut self) -> Self {
         self.redis = true;
+        self
+    }
+
+    /// Also starts a Kafka broker.
+    pub fn kafka(mut self) -> Self {
+        self.kafka = true;
         self
     }
 
@@ -67,11 +79,14 @@ impl Builder {
         let (moto, redis) = tokio::try_join!(moto::Moto::start(&logs), redis)?;
         let front = Front::start(moto.endpoint()).await?;
         let sdk = sdk::config(front.endpoint(), REGION).await;
+        let kafka = self.kafka.then(Kafka::start).transpose()?;
         Ok(LocalCloud {
             logs,
             sdk,
             front,
             redis,
+            kafka,
+            offsets: mapping::Offsets::default(),
             functions: Mutex::default(),
             moto,
         })
@@ -85,6 +100,8 @@ pub struct LocalCloud {
     sdk: SdkConfig,
     front: Front,
     redis: Option<Redis>,
+    kafka: Option<Kafka>,
+    offsets: mapping::Offsets,
     functions: Mutex<HashMap<String, usize>>,
     moto: moto::Moto,
 }
@@ -95,6 +112,7 @@ impl LocalCloud {
         Builder {
             name: name.to_owned(),
             redis: false,
+            kafka: false,
         }
     }
 
@@ -131,6 +149,21 @@ impl LocalCloud {
     /// The redis-server; [`Error::NotStarted`] without [`Builder::redis`].
     pub fn redis(&self) -> Result<&Redis, Error> {
         self.redis.as_ref().ok_or(Error::NotStarted("redis"))
+    }
+
+    /// The Kafka broker; [`Error::NotStarted`] without [`Builder::kafka`].
+    pub fn kafka(&self) -> Result<&Kafka, Error> {
+        self.kafka.as_ref().ok_or(Error::NotStarted("kafka"))
+    }
+
+    /// Describes an event source mapping from a topic to a function.
+    pub fn mapping(&self, topic: &str, function: &Function) -> Result<MappingBuilder<'_>, Error> {
+        Ok(MappingBuilder::new(
+            self.kafka()?,
+            &self.offsets,
+            topic,
+            function,
+        ))
     }
 
     /// Messages published to a topic so far, oldest first.

@@ -1,10 +1,11 @@
 //! AWS errors as each protocol spells them, so that the SDK reads a front's error as it would read AWS's.
 
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::call::Call;
+use super::cbor;
 
 /// An error reply with `code` and `message` in the protocol of `call`.
 pub(super) fn reply(call: &Call, status: StatusCode, code: &str, message: &str) -> Response {
@@ -21,7 +22,7 @@ pub(super) fn reply(call: &Call, status: StatusCode, code: &str, message: &str) 
             XML,
             format!("<Error><Code>{code}</Code><Message>{text}</Message></Error>").into_bytes(),
         ),
-        _ if call.is_cbor() => return cbor(status, code, message),
+        _ if call.is_cbor() => return in_cbor(status, code, message),
         "dynamodb" | "ce" | "lambda" | "logs" | "monitoring" => {
             let body = json!({"__type": code, "message": message, "Message": message});
             ("application/x-amz-json-1.1", body.to_string().into_bytes())
@@ -64,19 +65,12 @@ pub(super) fn throttled(call: &Call) -> Response {
     reply(call, status, code, "Rate exceeded")
 }
 
-/// A map of two text entries: all of CBOR that an error needs.
-fn cbor(status: StatusCode, code: &str, message: &str) -> Response {
-    let mut body = vec![0xa2];
-    for text in ["__type", code, "message", message] {
-        // Text with a two-byte length.
-        body.push(0x79);
-        body.extend(u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
-        body.extend(text.as_bytes());
-    }
+fn in_cbor(status: StatusCode, code: &str, message: &str) -> Response {
     let headers = [
-        (HeaderName::from_static("content-type"), "application/cbor"),
-        (HeaderName::from_static("smithy-protocol"), "rpc-v2-cbor"),
+        ("content-type", "application/cbor"),
+        ("smithy-protocol", "rpc-v2-cbor"),
     ];
+    let body = cbor::encode(&json!({"__type": code, "message": message}));
     (status, headers, body).into_response()
 }
 

@@ -5,6 +5,7 @@
 //! | [`gateway_routes`] | ModifyVpcEndpoint lists the route table but makes no route; deleting the endpoint then fails |
 //! | [`private_dns`] | ModifyVpcEndpoint ignores PrivateDnsEnabled; a second owner of the same DNS name is accepted |
 //! | [`event_sources`] | event source mappings of Kafka are refused |
+//! | [`cloudwatch`] | the protocol the SDK speaks (CBOR) is not served |
 //! | [`cost_explorer`] | GetCostAndUsage answers from a queue, whatever was asked |
 //!
 //! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go. Besides, the front
@@ -12,6 +13,8 @@
 //! the functions under test.
 
 mod call;
+mod cbor;
+mod cloudwatch;
 pub mod cost_explorer;
 mod errors;
 pub(crate) mod event_sources;
@@ -168,6 +171,7 @@ async fn answer(shared: &Shared, call: &Call) -> Response {
             event_sources::answer(shared, call).await
         }
         ("ce", "GetCostAndUsage") => shared.cost_explorer.answer(call),
+        ("monitoring", _) if call.is_cbor() => cloudwatch::answer(&shared.upstream, call).await,
         ("sns", "Publish") => shared.sns.publish(&shared.upstream, call).await,
         _ => shared.upstream.forward(call).await,
     }

@@ -1,0 +1,11 @@
+//! The fixes before moto, one module each. Every fix is shown twice: what moto does by itself (when that assertion fails,
+//! moto has learnt it and the fix can go) and what the front makes of it.
+
+mod fixes {
+    mod cloudwatch;
+    mod cost_explorer;
+    mod event_sources;
+    mod gateway_routes;
+    mod private_dns;
+    mod vpc;
+}
