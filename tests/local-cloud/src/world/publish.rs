@@ -72,6 +72,15 @@ impl World {
         Ok(())
     }
 
+    /// What NAT gateways and endpoints cost on a day, in dollars, hours included.
+    pub fn network_cost(&self, day: &DayTraffic) -> Decimal {
+        let lines = self.bill(day, false);
+        let of_network = lines
+            .iter()
+            .filter(|line| !line.usage_type.starts_with("EBS"));
+        of_network.map(|line| line.cost).sum()
+    }
+
     /// The bill's lines of a day.
     fn bill(&self, day: &DayTraffic, estimated: bool) -> Vec<CostLine> {
         let line = |service: &str, usage_type: &str, quantity: Decimal, mills: i64| CostLine {
