@@ -1,2 +1,25 @@
-//! Skeleton.
-fn main() {}
+//! The Lambda function `kafka-consumer`.
+
+use jiff::Timestamp;
+use kafka_consumer::{App, config::Config};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::value::RawValue;
+use tollkeeper::aws::{Table, sdk_config};
+use tollkeeper::telemetry::{start_logging, wall_clock};
+use tollkeeper::{error::report, settings::Settings};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start_logging("info");
+    let Ok(config) = Config::load(&Settings::from_environment()).map_err(|error| report(&error))
+    else {
+        std::process::exit(1);
+    };
+    let client = aws_sdk_dynamodb::Client::new(&sdk_config().await);
+    let app = App::new(Table::new(client, &config.rollups_table), config);
+    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
+        app.handle(&event.payload, wall_clock(), deadline).await
+    }))
+    .await
+}

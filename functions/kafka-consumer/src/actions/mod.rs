@@ -1,0 +1,3 @@
+//! What the consumer does: one thing.
+
+pub mod consume;

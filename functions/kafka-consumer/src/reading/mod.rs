@@ -1,0 +1,192 @@
+//! What a record's value says: lines of flow logs or JSON logs.
+//!
+//! A value is read line by line; what cannot be read is rejected with a reason, the other lines count. What comes out
+//! is a function of the record and the rules alone, never of the batch, so that a replay counts the same. This
+//! module refuses to know items and offsets.
+
+mod flow_log;
+mod json_log;
+
+use serde::{Deserialize, Serialize};
+use tollkeeper::flow_log::Format;
+use tollkeeper::rollup::Counted;
+use tollkeeper::services::IpRanges;
+use tollkeeper::time::Hour;
+
+/// How the values of a topic are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TopicFormat {
+    /// VPC flow-log lines.
+    FlowLogs,
+    /// JSON objects.
+    Json,
+    /// JSON objects where a value starts with a brace, flow-log lines otherwise.
+    #[default]
+    Detect,
+}
+
+/// How values are read, apart from the topic's format.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Format of flow-log lines without a header; version 2 where absent.
+    pub flow_log_format: Option<Format>,
+    /// AWS's address ranges, where at hand.
+    pub ranges: Option<IpRanges>,
+}
+
+/// What one line adds, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A flow-log record that counts.
+    Traffic {
+        /// Owner of the interface; `unknown` where the log does not say.
+        account: &'a str,
+        /// The recording interface.
+        interface: &'a str,
+        /// Hour in which the record's interval starts.
+        hour: Hour,
+        /// What it counts as.
+        counted: Counted,
+    },
+    /// A log line.
+    Log {
+        /// The service that wrote it; `unknown` where it does not say.
+        service: String,
+        /// Hour of its own time, or of Kafka's where it has none.
+        hour: Hour,
+        /// What it counts as.
+        line: LogLine,
+    },
+}
+
+/// What a log line counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLine {
+    /// Its severity.
+    pub level: Level,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Severity of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Finer than debug.
+    Trace,
+    /// For developers.
+    Debug,
+    /// Normal life.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something failed.
+    Error,
+    /// The process or system cannot go on.
+    Fatal,
+    /// None given, or none known here.
+    Other,
+}
+
+/// Lines of a value that could not be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rejected {
+    /// Why the first of them could not, and how many there are; never their content.
+    pub reason: String,
+    /// The lines, for the quarantine.
+    pub bytes: Vec<u8>,
+    lines: usize,
+}
+
+impl Rejected {
+    /// Something as a whole.
+    pub fn whole(reason: impl Into<String>, bytes: &[u8]) -> Self {
+        Self {
+            reason: reason.into(),
+            bytes: bytes.to_owned(),
+            lines: 1,
+        }
+    }
+
+    fn add(&mut self, line: usize, reason: impl std::fmt::Display, text: &str) {
+        if self.lines == 0 {
+            self.reason = format!("line {line}: {reason}");
+        } else {
+            self.bytes.push(b'\n');
+        }
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.lines += 1;
+    }
+
+    fn done(mut self) -> Option<Self> {
+        if self.lines > 1 {
+            let others = self.lines - 1;
+            self.reason = format!("{} (and {others} further lines)", self.reason);
+        }
+        (self.lines > 0).then_some(self)
+    }
+}
+
+impl Rules {
+    /// Reads a value and hands what its lines add to `sink`; returns what could not be read.
+    ///
+    /// `timestamp` is Kafka's, Unix milliseconds, for log lines without a time of their own.
+    pub fn read(
+        &self,
+        format: TopicFormat,
+        value: &[u8],
+        timestamp: Option<i64>,
+        sink: &mut dyn FnMut(Entry<'_>),
+    ) -> Option<Rejected> {
+        let Ok(text) = std::str::from_utf8(value) else {
+            return Some(Rejected::whole("value is not UTF-8 text", value));
+        };
+        let is_json = match format {
+            TopicFormat::FlowLogs => false,
+            TopicFormat::Json => true,
+            TopicFormat::Detect => text.trim_ascii_start().starts_with('{'),
+        };
+        if is_json {
+            json_log::read(text, timestamp, sink)
+        } else {
+            flow_log::read(text, self, sink)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_value_that_is_no_text_is_rejected_whole() {
+        let rejected = Rules::default().read(TopicFormat::Detect, &[0xff, 0xfe], None, &mut |_| ());
+        assert_eq!(
+            rejected,
+            Some(Rejected::whole("value is not UTF-8 text", &[0xff, 0xfe]))
+        );
+    }
+
+    #[test]
+    fn the_topics_format_beats_what_a_value_looks_like() {
+        let read = |format| {
+            Rules::default()
+                .read(format, br#"{"level":"info"}"#, Some(0), &mut |_| ())
+                .is_none()
+        };
+        assert!(read(TopicFormat::Detect));
+        assert!(read(TopicFormat::Json));
+        assert!(!read(TopicFormat::FlowLogs));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_a_reader_panic(text in "\\PC{0,200}", open in any::<bool>()) {
+            let text = if open { format!("{{{text}") } else { text };
+            for format in [TopicFormat::FlowLogs, TopicFormat::Json, TopicFormat::Detect] {
+                let _ = Rules::default().read(format, text.as_bytes(), None, &mut |_| ());
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The calls that reach DynamoDB.
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::error::{
+    ConditionalCheckFailedException, ProvisionedThroughputExceededException,
+};
+use aws_sdk_dynamodb::{Client, Config};
+use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
+use kafka_consumer::item::{Item, Levels, Progress};
+use kafka_consumer::rollups::Rollups;
+use tollkeeper::aws::{Condition, Put, Table, TableError};
+use tollkeeper::rollup::{ItemKey, Shard};
+use tollkeeper::time::Hour;
+
+/// As `mock_client!` makes it, which needs the SDK's feature `test-util`: another feature set for the whole build.
+fn table(rules: &[&Rule]) -> Table {
+    let mut responses = MockResponseInterceptor::new().rule_mode(RuleMode::Sequential);
+    for rule in rules {
+        responses = responses.with_rule(rule);
+    }
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(create_mock_http_client())
+        .interceptor(responses)
+        .build();
+    Table::new(Client::from_conf(config), "rollups")
+}
+
+fn key() -> ItemKey {
+    let shard = Shard {
+        topic: "app-logs".to_owned(),
+        partition: 2,
+        epoch: 0,
+    };
+    shard.logs("checkout", Hour::of_unix_seconds(1_791_900_000).unwrap())
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn golden() -> Item<Levels> {
+    let golden = include_str!("../../../../events/contracts/rollup-logs.json");
+    serde_json::from_str(golden).unwrap()
+}
+
+#[tokio::test]
+async fn items_are_read_strongly_consistent_under_their_key() {
+    let rule = mock!(Client::get_item)
+        .match_requests(|request| {
+            let key = request.key().unwrap();
+            request.table_name() == Some("rollups")
+                && request.consistent_read() == Some(true)
+                && key["pk"] == text("logs#checkout#2026-10-13T14")
+                && key["sk"] == text("levels#app-logs#2#0")
+        })
+        .then_output(|| {
+            let count = |number: &str| AttributeValue::N(number.to_owned());
+            let lines = |records, bytes| {
+                let fields = [("records", count(records)), ("bytes", count(bytes))];
+                AttributeValue::M(fields.map(|(name, n)| (name.to_owned(), n)).into())
+            };
+            let levels = [
+                ("error", lines("3", "1290")),
+                ("info", lines("840", "201600")),
+            ];
+            let levels = levels.map(|(name, lines)| (name.to_owned(), lines)).into();
+            GetItemOutput::builder()
+                .item("pk", text("logs#checkout#2026-10-13T14"))
+                .item("sk", text("levels#app-logs#2#0"))
+                .item("schema", text("rollup/v1"))
+                .item("last_offset", count("902"))
+                .item("levels", AttributeValue::M(levels))
+                .item("expires_at", count("1794927600"))
+                .build()
+        });
+    let item: Option<Item<Levels>> = Rollups::get(&table(&[&rule]), &key()).await.unwrap();
+    assert_eq!(item, Some(golden()));
+}
+
+#[tokio::test]
+async fn a_write_depends_on_the_watermark_that_was_read() {
+    let rule = mock!(Client::put_item)
+        .match_requests(|request| {
+            let item = request.item().unwrap();
+            request.table_name() == Some("rollups")
+                && request.condition_expression() == Some("#number = :number")
+                && request.expression_attribute_names().unwrap()["#number"] == "last_offset"
+                && request.expression_attribute_values().unwrap()[":number"]
+                    == AttributeValue::N("871".to_owned())
+                && item["last_offset"] == AttributeValue::N("902".to_owned())
+                && item["expires_at"] == AttributeValue::N("1794927600".to_owned())
+                && item["levels"].as_m().unwrap()["info"].as_m().unwrap()["records"]
+                    == AttributeValue::N("840".to_owned())
+        })
+        .sequence()
+        .output(|| PutItemOutput::builder().build())
+        .error(|| {
+            PutItemError::ConditionalCheckFailedException(
+                ConditionalCheckFailedException::builder().build(),
+            )
+        })
+        .build();
+    let table = table(&[&rule]);
+    let condition = Condition::Number {
+        attribute: "last_offset",
+        value: 871,
+    };
+    let put = async || {
+        Rollups::put(&table, &key(), &golden(), &condition)
+            .await
+            .unwrap()
+    };
+    assert_eq!(put().await, Put::Done);
+    assert_eq!(put().await, Put::Conflict);
+}
+
+#[tokio::test]
+async fn throttling_is_a_failure_that_may_pass() {
+    let rule = mock!(Client::get_item).then_error(|| {
+        aws_sdk_dynamodb::operation::get_item::GetItemError::ProvisionedThroughputExceededException(
+            ProvisionedThroughputExceededException::builder()
+                .meta(
+                    aws_sdk_dynamodb::error::ErrorMetadata::builder()
+                        .code("ProvisionedThroughputExceededException")
+                        .build(),
+                )
+                .build(),
+        )
+    });
+    let read: Result<Option<Item<Progress>>, TableError> =
+        Rollups::get(&table(&[&rule]), &key()).await;
+    let error = read.unwrap_err();
+    assert!(error.is_transient());
+    assert!(
+        error
+            .to_string()
+            .contains("ProvisionedThroughputExceededException"),
+        "{error}"
+    );
+}
