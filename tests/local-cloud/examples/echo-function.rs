@@ -8,7 +8,6 @@
 //! they are named in batchItemFailures, otherwise the whole batch answers an error.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::io::{Error, Write};
 use std::sync::Mutex;
 
@@ -20,7 +19,7 @@ type Failed = Mutex<BTreeMap<String, u32>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    if let Ok(message) = env::var("FAIL_INIT") {
+    if let Some(message) = variable("FAIL_INIT") {
         return Err(Error::other(message).into());
     }
     let failed = Failed::default();
@@ -41,7 +40,7 @@ async fn answer(failed: &Failed, event: Value) -> Result<Value, Error> {
         return std::future::pending().await;
     }
     if let Some(name) = event["variable"].as_str() {
-        return Ok(json!(env::var(name).ok()));
+        return Ok(json!(variable(name)));
     }
     if let Some(number) = event["metric"].as_i64() {
         writeln!(
@@ -58,9 +57,8 @@ async fn answer(failed: &Failed, event: Value) -> Result<Value, Error> {
 
 /// Logs what it takes, one line a record, so that a test sees which records arrived in which order.
 fn records(failed: &Failed, event: &Value) -> Result<Value, Error> {
-    let poison = env::var("POISON").unwrap_or_default();
-    let limit: u32 = env::var("FAILURES")
-        .ok()
+    let poison = variable("POISON").unwrap_or_default();
+    let limit: u32 = variable("FAILURES")
         .and_then(|number| number.parse().ok())
         .unwrap_or(1);
     let mut failures = Vec::new();
@@ -85,10 +83,18 @@ fn records(failed: &Failed, event: &Value) -> Result<Value, Error> {
             writeln!(std::io::stdout(), "took {at}")?;
         }
     }
-    match env::var("ANSWER").as_deref() {
-        Ok("partial") => Ok(json!({"batchItemFailures": failures})),
-        Ok(reply) => serde_json::from_str(reply).map_err(Error::other),
-        Err(_) if failures.is_empty() => Ok(Value::Null),
-        Err(_) => Err(Error::other("a record is poisoned")),
+    match variable("ANSWER").as_deref() {
+        Some("partial") => Ok(json!({"batchItemFailures": failures})),
+        Some(reply) => serde_json::from_str(reply).map_err(Error::other),
+        None if failures.is_empty() => Ok(Value::Null),
+        None => Err(Error::other("a record is poisoned")),
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a function finds in its environment is what this one is asked for"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

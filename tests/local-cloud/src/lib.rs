@@ -7,6 +7,7 @@
 //! product appears here.
 
 mod error;
+mod host;
 mod kafka;
 mod mapping;
 mod moto;

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::error::LogTail;
-use crate::{Error, workspace};
+use crate::{Error, host, workspace};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -147,18 +147,15 @@ fn command(program: &Program) -> Result<Command, Error> {
         .stderr(errors)
         .process_group(0)
         .kill_on_drop(true);
-    match &program.environment {
-        Some(variables) => {
-            command
-                .env_clear()
-                .envs(variables.iter().map(|(name, value)| (name, value)));
-            command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        }
-        None => {
-            let inherited = std::env::vars_os().map(|(name, _)| name);
-            for name in inherited.filter(|name| name.to_string_lossy().starts_with("AWS_")) {
-                command.env_remove(name);
-            }
+    if let Some(variables) = &program.environment {
+        command
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (name, value)));
+        command.envs(host::variable("PATH").map(|path| ("PATH", path)));
+    } else {
+        let is_for_aws = |name: &OsString| name.to_string_lossy().starts_with("AWS_");
+        for name in host::variable_names().filter(is_for_aws) {
+            command.env_remove(name);
         }
     }
     Ok(command)

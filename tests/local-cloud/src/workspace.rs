@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::{Error, host};
 
 /// The folder of the workspace this crate was compiled in.
 pub fn root() -> PathBuf {
@@ -13,7 +13,7 @@ pub fn root() -> PathBuf {
 
 /// A function's binary: `TOLLKEEPER_BIN_DIR` or else the workspace's debug build.
 pub(crate) fn binary(name: &str) -> Result<PathBuf, Error> {
-    let folder = env::var_os("TOLLKEEPER_BIN_DIR")
+    let folder = host::variable("TOLLKEEPER_BIN_DIR")
         .map_or_else(|| root().join("target/debug"), PathBuf::from);
     let path = folder.join(name);
     if path.is_file() {
@@ -25,7 +25,7 @@ pub(crate) fn binary(name: &str) -> Result<PathBuf, Error> {
 
 /// A program: what `variable` names, or else `name` on PATH.
 pub(crate) fn program(variable: &str, name: &str, hint: &'static str) -> Result<PathBuf, Error> {
-    let wanted = env::var_os(variable).map_or_else(|| PathBuf::from(name), PathBuf::from);
+    let wanted = host::variable(variable).map_or_else(|| PathBuf::from(name), PathBuf::from);
     on_path(&wanted).ok_or_else(|| Error::MissingProgram {
         program: wanted.display().to_string(),
         hint,
@@ -37,7 +37,7 @@ pub(crate) fn on_path(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
     }
-    env::split_paths(&env::var_os("PATH")?)
+    env::split_paths(&host::variable("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
 }
@@ -52,7 +52,7 @@ pub(crate) fn log_folder(name: &str) -> Result<PathBuf, Error> {
         match std::fs::create_dir(&folder) {
             Ok(()) => break,
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                folder = parent.join(format!("{base}-{number}"))
+                folder = parent.join(format!("{base}-{number}"));
             }
             Err(error) => return Err(Error::io(format!("create {}", folder.display()))(error)),
         }

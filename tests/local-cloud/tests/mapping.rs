@@ -1,4 +1,5 @@
 //! The event source mapping from the broker to a real function.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
 use local_cloud::{Function, LocalCloud, Message, Partial};
 use serde_json::json;

@@ -1,4 +1,5 @@
 //! The Lambda Runtime API around a real process.
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
 use std::time::Duration;
 
@@ -68,6 +69,10 @@ async fn an_event_goes_in_and_the_answer_comes_back() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's own environment is the subject"
+)]
 async fn the_environment_is_lambdas_and_not_the_tests() {
     let cloud = cloud().await;
     let function = echo(&cloud).start().await.unwrap();

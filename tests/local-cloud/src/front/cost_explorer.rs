@@ -213,33 +213,29 @@ impl Inner {
     }
 }
 
-/// The two metrics served, summed over `lines`.
-fn metric(name: &str, lines: &[&CostLine]) -> Value {
-    let units: BTreeSet<&str> = lines.iter().map(|line| unit(&line.usage_type)).collect();
-    match name {
-        "UnblendedCost" => {
-            let amount: Decimal = lines.iter().map(|line| line.cost).sum();
-            json!({"Amount": amount.to_string(), "Unit": "USD"})
-        }
-        _ => {
-            let amount: Decimal = lines.iter().map(|line| line.usage_quantity).sum();
-            // A sum over different units means nothing, and says so.
-            let unit = units
-                .first()
-                .filter(|_| units.len() == 1)
-                .copied()
-                .unwrap_or("N/A");
-            json!({"Amount": amount.to_string(), "Unit": unit})
-        }
+/// One of the two metrics served, summed over `lines`.
+fn sum(metric: &str, lines: &[&CostLine]) -> Value {
+    if metric == "UnblendedCost" {
+        let amount: Decimal = lines.iter().map(|line| line.cost).sum();
+        return json!({"Amount": amount.to_string(), "Unit": "USD"});
     }
+    let amount: Decimal = lines.iter().map(|line| line.usage_quantity).sum();
+    let units: BTreeSet<&str> = lines.iter().map(|line| unit(&line.usage_type)).collect();
+    // A sum over different units means nothing, and says so.
+    let unit = units
+        .first()
+        .filter(|_| units.len() == 1)
+        .copied()
+        .unwrap_or("N/A");
+    json!({"Amount": amount.to_string(), "Unit": unit})
 }
 
-fn metrics(names: &[String], lines: &[&CostLine]) -> Value {
-    let named: Map<_, _> = names
+fn sums(metrics: &[String], lines: &[&CostLine]) -> Value {
+    let by_name: Map<_, _> = metrics
         .iter()
-        .map(|name| (name.clone(), metric(name, lines)))
+        .map(|metric| (metric.clone(), sum(metric, lines)))
         .collect();
-    Value::Object(named)
+    Value::Object(by_name)
 }
 
 fn unit(usage_type: &str) -> &'static str {

@@ -89,12 +89,12 @@ fn create(mappings: &Mappings, call: &Call, mut request: Map<String, Value>) -> 
     let Some(Value::String(function)) = request.remove("FunctionName") else {
         return refused("FunctionName is missing");
     };
-    if !request
+    let topics = request
         .get("Topics")
         .and_then(Value::as_array)
-        .is_some_and(|topics| topics.len() == 1)
-    {
-        return refused("Topics: exactly one topic is expected");
+        .map_or(0, Vec::len);
+    if topics != 1 {
+        return refused(&format!("Topics: {topics} topics, exactly one is expected"));
     }
     if request.get("StartingPosition").is_none() {
         return refused("StartingPosition is missing");
@@ -148,7 +148,7 @@ fn defaults(self_managed: bool, id: &str) -> Map<String, Value> {
     mapping.insert("MaximumBatchingWindowInSeconds".to_owned(), json!(0));
     mapping.insert(
         "LastModified".to_owned(),
-        json!(jiff::Timestamp::now().as_second()),
+        json!(crate::host::now().as_second()),
     );
     mapping.insert("StateTransitionReason".to_owned(), json!("USER_INITIATED"));
     mapping.insert(config.to_owned(), json!({"ConsumerGroupId": id}));

@@ -6,11 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::errors;
 use super::upstream::Upstream;
+use crate::host;
 
 const STRUCTURE: &str =
     "Invalid parameter: Message Structure - No default entry in JSON message body";
@@ -22,6 +24,8 @@ pub struct Published {
     pub topic_arn: String,
     /// The id SNS gave it.
     pub message_id: String,
+    /// When SNS took it.
+    pub published_at: Timestamp,
     /// The subject, if any.
     pub subject: Option<String>,
     /// The text for each protocol (`MessageStructure=json`); otherwise the one text under `default`.
@@ -56,7 +60,7 @@ impl Published {
                 "TopicArn": self.topic_arn,
                 "Subject": self.subject,
                 "Message": self.message("lambda"),
-                "Timestamp": format!("{:.3}", jiff::Timestamp::now()),
+                "Timestamp": format!("{:.3}", self.published_at),
                 "SignatureVersion": "1",
                 "Signature": "EXAMPLE",
                 "SigningCertUrl": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService.pem",
@@ -100,6 +104,7 @@ impl Recorder {
                     .unwrap_or_default()
                     .to_owned(),
                 message_id: message_id(&String::from_utf8_lossy(&bytes)),
+                published_at: host::now(),
                 subject: call.field("Subject").map(str::to_owned),
                 messages,
                 attributes: attributes(call),

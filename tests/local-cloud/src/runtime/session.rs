@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::api::{Failure, Invocation, RuntimeApi, Signal};
 use super::function::Reply;
-use crate::Error;
 use crate::error::LogTail;
 use crate::process::{Process, Program};
+use crate::{Error, host};
 
 /// Lambda's own limit for the init phase.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Session {
             .await?
         {
             Heard::Signal(Signal::Next { at }) => session.init = at - started,
-            other => return Err(session.init_error(spec, other)),
+            other => return Err(init_error(spec, other)),
         }
         Ok(session)
     }
@@ -144,31 +144,29 @@ impl Session {
             () = tokio::time::sleep_until(deadline) => Ok(Heard::Nothing),
         }
     }
+}
 
-    fn init_error(&self, spec: &Spec, heard: Heard) -> Error {
-        let (error_type, message) = match heard {
-            Heard::Signal(Signal::InitFailure(failure)) => {
-                (failure.error_type, failure.error_message)
-            }
-            Heard::Signal(_) => (
-                "Runtime.Unknown".to_owned(),
-                "answered before it asked for an event".to_owned(),
-            ),
-            Heard::Ended(status) => (
-                "Runtime.ExitError".to_owned(),
-                format!("Runtime exited: {status}"),
-            ),
-            Heard::Nothing => (
-                "Sandbox.Timedout".to_owned(),
-                format!("no first event asked for within {INIT_LIMIT:?}"),
-            ),
-        };
-        Error::Init {
-            function: spec.name.clone(),
-            error_type,
-            message,
-            log: LogTail::of(&spec.log),
-        }
+fn init_error(spec: &Spec, heard: Heard) -> Error {
+    let (error_type, message) = match heard {
+        Heard::Signal(Signal::InitFailure(failure)) => (failure.error_type, failure.error_message),
+        Heard::Signal(_) => (
+            "Runtime.Unknown".to_owned(),
+            "answered before it asked for an event".to_owned(),
+        ),
+        Heard::Ended(status) => (
+            "Runtime.ExitError".to_owned(),
+            format!("Runtime exited: {status}"),
+        ),
+        Heard::Nothing => (
+            "Sandbox.Timedout".to_owned(),
+            format!("no first event asked for within {INIT_LIMIT:?}"),
+        ),
+    };
+    Error::Init {
+        function: spec.name.clone(),
+        error_type,
+        message,
+        log: LogTail::of(&spec.log),
     }
 }
 
@@ -208,9 +206,6 @@ fn request_id(process: u32, number: u64) -> String {
 }
 
 fn unix_milliseconds(from_now: Duration) -> i64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        + from_now;
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    let from_now = i64::try_from(from_now.as_millis()).unwrap_or(i64::MAX);
+    host::now().as_millisecond().saturating_add(from_now)
 }

@@ -79,7 +79,7 @@ async fn moto_makes_no_route_for_a_table_added_later_and_cannot_delete_the_endpo
     let story = endpoint_with_one_of_two_tables(&moto).await;
     assert_eq!(
         prefix_routes(&moto, &story.first).await,
-        [story.endpoint.clone()]
+        [story.endpoint.as_str()]
     );
     moto.modify_vpc_endpoint()
         .vpc_endpoint_id(&story.endpoint)
@@ -111,7 +111,7 @@ async fn routes_come_and_go_with_the_association() {
             .unwrap();
         assert_eq!(
             prefix_routes(&ec2, &story.second).await,
-            [story.endpoint.clone()]
+            [story.endpoint.as_str()]
         );
     }
     ec2.modify_vpc_endpoint()

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filter::{Dimension, Filter};
-use super::{CostLine, metrics};
+use super::{CostLine, sums};
 
 /// What was asked.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Request {
     }
 
     pub(super) fn metrics(&self, lines: &[&CostLine]) -> Value {
-        metrics(&self.metrics, lines)
+        sums(&self.metrics, lines)
     }
 
     pub(super) fn group_definitions(&self) -> Vec<Value> {
