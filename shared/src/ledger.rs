@@ -8,7 +8,7 @@
 //! | plan summary | remediator | `plans#<account>#<region>` | `<plan id>` |
 //! | plan body | remediator | `plan#<plan id>` | `plan` |
 //! | journal entry | remediator | `plan#<plan id>` | `journal#<number>` |
-//! | approval | approval | `plan#<plan id>` | `approval` |
+//! | approval | approval | `approval#<plan id>` | `approval` |
 //! | lock | remediator | `lock#<account>#<region>#<vpc>` | `lock` |
 
 use crate::time::Day;
@@ -76,9 +76,10 @@ pub fn plan_body(plan_id: &str) -> Key {
     Key::new(plan_pk(plan_id), "plan")
 }
 
-/// A plan's approval.
+/// A plan's approval. A partition of its own: roles can be told apart by partition key only, and nobody but
+/// `endpoint-approval` may write approvals.
 pub fn approval(plan_id: &str) -> Key {
-    Key::new(plan_pk(plan_id), "approval")
+    Key::new(format!("approval#{plan_id}"), "approval")
 }
 
 /// What the journal entries' sort keys of a plan start with.
