@@ -9,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 pub(crate) use rustix::process::Signal;
 use rustix::process::{Pid, kill_process_group};
@@ -18,6 +19,9 @@ use tokio::sync::oneshot;
 
 use crate::error::LogTail;
 use crate::{Error, host, workspace};
+
+/// How long a dropped process is waited for.
+const REAP: Duration = Duration::from_secs(2);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -99,7 +103,7 @@ impl Process {
     }
 
     /// The error that says it was not ready in time, with its log.
-    pub(crate) fn not_ready(&self, waited: std::time::Duration) -> Error {
+    pub(crate) fn not_ready(&self, waited: Duration) -> Error {
         Error::NotReady {
             process: self.name.clone(),
             waited,
@@ -115,6 +119,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+        // Reaped here, since nobody may be left to do it later: a killed process is gone within milliseconds.
+        let deadline = Instant::now() + REAP;
+        while self.has_ended().is_none() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The Lambda Runtime API around a real process.
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use local_cloud::{Error, Function, FunctionBuilder, LocalCloud, Reply, wait};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 async fn cloud() -> LocalCloud {
     LocalCloud::builder("runtime-api").start().await.unwrap()
@@ -224,11 +226,57 @@ async fn nothing_is_left_running_when_the_handles_are_dropped() {
     let moto = cloud.moto_url().to_owned();
     assert!(is_running(process));
     drop((function, cloud));
+    // Not even a zombie: it has been reaped.
+    assert!(!std::path::Path::new(&format!("/proc/{process}")).exists());
+    assert!(reqwest::get(format!("{moto}/moto-api/")).await.is_err());
+}
+
+/// Not a test of its own: the process that the test below kills.
+#[tokio::test]
+#[ignore = "runs until it is killed; started by the next test"]
+async fn holds_a_cloud_until_it_is_killed() {
+    let cloud = LocalCloud::builder("killed").redis().start().await.unwrap();
+    let function = echo(&cloud).start().await.unwrap();
+    let (process, redis) = (process_of(&function).await, cloud.redis().unwrap().url());
+    println!("\nheld {process} {redis} {}", cloud.moto_url());
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_running_when_the_test_process_is_killed() {
+    let mut holder = tokio::process::Command::new(std::env::current_exe().unwrap());
+    holder.args([
+        "--ignored",
+        "--nocapture",
+        "--exact",
+        "holds_a_cloud_until_it_is_killed",
+    ]);
+    let mut holder = holder
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    let held = loop {
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the holder says what it holds");
+        if let Some(held) = line.strip_prefix("held ") {
+            break held.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        }
+    };
+    let process = held[0].parse().unwrap();
+    assert!(is_running(process));
+    holder.kill().await.unwrap();
     let ended = wait::until(Duration::from_secs(10), async || {
-        let moto_answers = reqwest::get(format!("{moto}/moto-api/")).await.is_ok();
-        (!is_running(process) && !moto_answers).then_some(())
+        let redis = redis::Client::open(held[1].as_str()).unwrap();
+        let redis_answers = redis.get_multiplexed_async_connection().await.is_ok();
+        let moto_answers = reqwest::get(format!("{}/moto-api/", held[2])).await.is_ok();
+        (!is_running(process) && !redis_answers && !moto_answers).then_some(())
     });
     ended
         .await
-        .expect("moto and the function end with their handles");
+        .expect("moto, redis and the function end with the process");
 }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
+use crate::kafka::reader::Reader;
 use crate::kafka::{Kafka, Record};
 use crate::runtime::{Function, Reply};
 use event::Source;
@@ -107,7 +108,7 @@ impl<'a> MappingBuilder<'a> {
     /// Invokes the function with everything in the topic that it has not had, until there is nothing left or a batch
     /// fails too often.
     pub async fn drain(self) -> Result<MappingReport, Error> {
-        let reader = self.kafka.reader(&self.topic)?;
+        let reader = Reader::new(self.kafka.bootstrap_servers(), &self.topic)?;
         let mut report = MappingReport::default();
         loop {
             let mut waiting = VecDeque::from(reader.read(self.next_offsets()).await?);

@@ -1,6 +1,5 @@
 //! A deployed function as a test sees it: invoke it, read its logs and metrics, kill it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,164 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::reply::Reply;
 use super::session::{Session, Spec};
+use crate::Error;
 use crate::process::kill_group;
-use crate::{Error, workspace};
 
 const KIB: u64 = 1024;
-
-/// What an invocation came to, as the caller of Lambda sees it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
-    /// The function answered.
-    Ok(Value),
-    /// The function answered with an error (or failed to start again after a crash).
-    Error {
-        /// The stable name, such as `InvalidRequest`.
-        error_type: String,
-        /// The message.
-        message: String,
-    },
-    /// The process ended before it answered (`Runtime.ExitError`).
-    Crashed {
-        /// Lambda's message with the exit status.
-        message: String,
-    },
-    /// The process was killed because it took longer than its timeout (`Sandbox.Timedout`).
-    TimedOut {
-        /// Lambda's message with the timeout.
-        message: String,
-    },
-}
-
-impl Reply {
-    /// Whether the function answered without an error.
-    pub fn is_ok(&self) -> bool {
-        matches!(self, Self::Ok(_))
-    }
-
-    /// The answer, or error type and message in one line.
-    pub fn into_result(self) -> Result<Value, String> {
-        match self {
-            Self::Ok(value) => Ok(value),
-            Self::Error {
-                error_type,
-                message,
-            } => Err(format!("{error_type}: {message}")),
-            Self::Crashed { message } => Err(format!("Runtime.ExitError: {message}")),
-            Self::TimedOut { message } => Err(format!("Sandbox.Timedout: {message}")),
-        }
-    }
-}
-
-/// Says what to run and how; made by [`crate::LocalCloud::function`].
-#[derive(Debug)]
-#[must_use = "a function runs only once started"]
-pub struct FunctionBuilder {
-    name: String,
-    binary: PathBuf,
-    environment: Vec<(String, String)>,
-    timeout: Duration,
-    region: String,
-    endpoint: String,
-    log: PathBuf,
-}
-
-impl FunctionBuilder {
-    pub(crate) fn new(name: &str, region: &str, endpoint: &str, log: PathBuf) -> Self {
-        Self {
-            name: name.to_owned(),
-            binary: PathBuf::from(name),
-            environment: Vec::new(),
-            timeout: Duration::from_secs(30),
-            region: region.to_owned(),
-            endpoint: endpoint.to_owned(),
-            log,
-        }
-    }
-
-    /// The binary's name in the build folder, or a path; the function's name without this.
-    pub fn binary(mut self, binary: impl Into<PathBuf>) -> Self {
-        self.binary = binary.into();
-        self
-    }
-
-    /// Sets an environment variable; a later one of the same name wins, also over Lambda's own.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.environment.push((name.into(), value.into()));
-        self
-    }
-
-    /// How long an invocation may take before the process is killed (30 s without this).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Starts the process and waits until it asks for its first event. [`Error::Init`] if it does not get there.
-    pub async fn start(self) -> Result<Function, Error> {
-        let binary =
-            match self.binary.to_str() {
-                Some(name) if !name.contains('/') => workspace::binary(name)?,
-                _ => self.binary.is_file().then(|| self.binary.clone()).ok_or(
-                    Error::MissingBinary {
-                        path: self.binary.clone(),
-                    },
-                )?,
-            };
-        let mut environment = lambda_environment(&self.name, &self.region, &self.endpoint);
-        environment.extend(self.environment);
-        let spec = Spec {
-            name: self.name,
-            binary,
-            environment,
-            timeout: self.timeout,
-            region: self.region,
-            log: self.log,
-        };
-        let id = Arc::new(AtomicU32::new(0));
-        let session = Session::start(&spec, &id).await?;
-        let inits = std::sync::Mutex::new(vec![session.init]);
-        Ok(Function {
-            inner: Arc::new(Inner {
-                spec,
-                id,
-                session: Mutex::new(Some(session)),
-                inits,
-                killed: AtomicBool::new(false),
-            }),
-        })
-    }
-}
-
-/// The documented variables of a function's environment. PATH is added where the process starts.
-fn lambda_environment(name: &str, region: &str, endpoint: &str) -> Vec<(String, String)> {
-    let variables = [
-        ("AWS_LAMBDA_FUNCTION_NAME", name),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
-        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
-        ("_HANDLER", "bootstrap"),
-        ("TZ", ":UTC"),
-        ("LANG", "en_US.UTF-8"),
-        ("AWS_REGION", region),
-        ("AWS_DEFAULT_REGION", region),
-        ("AWS_ACCESS_KEY_ID", crate::ACCESS_KEY),
-        ("AWS_SECRET_ACCESS_KEY", crate::ACCESS_KEY),
-        ("AWS_SESSION_TOKEN", crate::ACCESS_KEY),
-        ("AWS_ENDPOINT_URL", endpoint),
-    ];
-    let mut variables: Vec<_> = variables
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-    variables.push((
-        "AWS_LAMBDA_LOG_GROUP_NAME".to_owned(),
-        format!("/aws/lambda/{name}"),
-    ));
-    variables
-}
 
 /// A function with one execution environment: concurrent invocations wait for each other. Start the same function
 /// twice for two environments. Its process ends with the last clone of this handle.
@@ -184,6 +31,25 @@ struct Inner {
 }
 
 impl Function {
+    /// Starts the process and waits for its first "next".
+    pub(super) async fn start(spec: Spec) -> Result<Self, Error> {
+        let id = Arc::new(AtomicU32::new(0));
+        let session = Session::start(&spec, &id).await?;
+        let inits = std::sync::Mutex::new(vec![session.init]);
+        let killed = AtomicBool::new(false);
+        let session = Mutex::new(Some(session));
+        let inner = Inner {
+            spec,
+            id,
+            session,
+            inits,
+            killed,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
     /// Invokes the function and waits for what comes of it. After a crash, a timeout or [`Self::kill`] the process is
     /// started again first. An `Err` is a failure of the local cloud, never of the function.
     pub async fn invoke(&self, event: &Value) -> Result<Reply, Error> {

@@ -2,7 +2,11 @@
 //! does after a crash or a timeout. It knows nothing of what a function does or of AWS behind the endpoint.
 
 mod api;
+mod builder;
 mod function;
+mod reply;
 mod session;
 
-pub use function::{Function, FunctionBuilder, Reply};
+pub use builder::FunctionBuilder;
+pub use function::Function;
+pub use reply::Reply;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::api::{Failure, Invocation, RuntimeApi, Signal};
-use super::function::Reply;
+use super::reply::Reply;
 use crate::error::LogTail;
 use crate::process::{Process, Program};
 use crate::{Error, host};
