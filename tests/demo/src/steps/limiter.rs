@@ -1,0 +1,123 @@
+//! Step: a client in a loop meets the rate limiter, then Redis goes away.
+
+use std::time::Instant;
+
+use local_cloud::Function;
+use serde_json::{Value, json};
+
+use crate::aws_shapes::{authorizer, load_balancer};
+use crate::failure::Failure;
+use crate::paper::Paper;
+use crate::story::{Story, answer};
+
+const RUNAWAY: &str = "198.51.100.7";
+const NEIGHBOUR: &str = "203.0.113.9";
+const REQUESTS: u32 = 250;
+const LIMIT: u32 = 100;
+
+pub(crate) async fn runaway_client(paper: &mut Paper, story: &mut Story) -> Result<(), Failure> {
+    paper.step("Meanwhile, a runaway client");
+    let rules = json!({"rules": [{"name": "default", "limit": LIMIT, "window_seconds": 60, "key": "client_address"}]});
+    let limiter = story.cloud.function("rate-limiter");
+    let limiter = limiter
+        .env("REDIS_URL", story.cloud.redis()?.url())
+        .env("RULES", rules.to_string());
+    let limiter = limiter.env("ON_OUTAGE", "open").start().await?;
+    paper.say(format!("The rule: {LIMIT} requests a minute by address. {RUNAWAY} sends {REQUESTS} as fast as it can."));
+    through_the_authorizer(paper, story, &limiter).await?;
+    through_the_load_balancer(paper, &limiter).await?;
+    without_redis(paper, story, &limiter).await?;
+    limiter.stop().await?;
+    paper.done();
+    Ok(())
+}
+
+async fn through_the_authorizer(
+    paper: &mut Paper,
+    story: &mut Story,
+    limiter: &Function,
+) -> Result<(), Failure> {
+    let (mut allowed, began) = (0, Instant::now());
+    for _ in 0..REQUESTS {
+        let verdict = ask(limiter, &authorizer(RUNAWAY, "/orders")).await?;
+        allowed += u32::from(verdict["context"]["verdict"] == json!("allowed"));
+    }
+    // Tokens come back while the client runs: one every 0.6 s.
+    let refilled = began.elapsed().as_secs_f64() * f64::from(LIMIT) / 60.0;
+    paper.check(
+        allowed >= LIMIT && f64::from(allowed) <= f64::from(LIMIT) + refilled + 1.0,
+        format!(
+            "of its {REQUESTS} requests {allowed} pass, {} do not",
+            REQUESTS - allowed
+        ),
+        format!("{allowed} passed, {refilled:.0} refilled"),
+    )?;
+    let neighbour = ask(limiter, &authorizer(NEIGHBOUR, "/orders")).await?;
+    paper.check(
+        neighbour["context"]["verdict"] == json!("allowed"),
+        "another client does not notice",
+        &neighbour,
+    )?;
+    story.summary.push(format!(
+        "A client that sent {REQUESTS} requests at once got {allowed} through; nobody else noticed."
+    ));
+    Ok(())
+}
+
+async fn through_the_load_balancer(paper: &mut Paper, limiter: &Function) -> Result<(), Failure> {
+    let reply = ask(limiter, &load_balancer(RUNAWAY, "/orders")).await?;
+    let header = |name: &str| {
+        reply["headers"][name]
+            .as_str()
+            .unwrap_or("(missing)")
+            .to_owned()
+    };
+    paper.check(
+        reply["statusCode"] == json!(429)
+            && header("retry-after")
+                .parse::<u32>()
+                .is_ok_and(|seconds| seconds >= 1),
+        format!(
+            "behind the load balancer it reads 429, Retry-After {}, RateLimit {}",
+            header("retry-after"),
+            header("ratelimit")
+        ),
+        &reply,
+    )
+}
+
+async fn without_redis(
+    paper: &mut Paper,
+    story: &Story,
+    limiter: &Function,
+) -> Result<(), Failure> {
+    story.cloud.redis()?.kill().await?;
+    let began = Instant::now();
+    let verdict = ask(limiter, &authorizer(RUNAWAY, "/orders")).await?;
+    let outage = verdict["context"]["outage"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    paper.check(
+        !outage.is_empty()
+            && verdict["context"]["verdict"] == json!("allowed")
+            && verdict["context"]["on_outage"] == json!("open"),
+        format!("Redis is gone: the stated mode lets requests pass after {} ms and says so (outage: {outage})", began.elapsed().as_millis()),
+        &verdict,
+    )?;
+    let counted = limiter
+        .metrics()
+        .iter()
+        .any(|metric| metric.get("Outage").is_some_and(|count| count != &json!(0)));
+    paper.check(
+        counted,
+        "the outage is counted in a metric that an alarm can watch",
+        "no metric Outage",
+    )?;
+    story.cloud.redis()?.restart().await?;
+    Ok(())
+}
+
+async fn ask(limiter: &Function, event: &Value) -> Result<Value, Failure> {
+    answer("rate-limiter", limiter.invoke(event).await?)
+}
