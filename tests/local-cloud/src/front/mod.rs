@@ -2,11 +2,11 @@
 //!
 //! | Fix | What moto 5.2.5 does instead |
 //! |---|---|
-//! | [`gateway_routes`] | ModifyVpcEndpoint lists the route table but makes no route; deleting the endpoint then fails |
-//! | [`private_dns`] | ModifyVpcEndpoint ignores PrivateDnsEnabled; a second owner of the same DNS name is accepted |
-//! | [`event_sources`] | event source mappings of Kafka are refused |
-//! | [`cloudwatch`] | the protocol the SDK speaks (CBOR) is not served |
-//! | [`cost_explorer`] | GetCostAndUsage answers from a queue, whatever was asked |
+//! | `gateway_routes` | ModifyVpcEndpoint lists the route table but makes no route; deleting the endpoint then fails |
+//! | `private_dns` | ModifyVpcEndpoint ignores PrivateDnsEnabled; a second owner of the same DNS name is accepted |
+//! | `event_sources` | event source mappings of Kafka are refused |
+//! | `cloudwatch` | the protocol the SDK speaks (CBOR) is not served |
+//! | `cost_explorer` | GetCostAndUsage answers from a queue, whatever was asked |
 //!
 //! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go. Besides, the front
 //! records what was published to SNS and what was called how often, and makes calls fail on demand. It knows nothing of
