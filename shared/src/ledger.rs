@@ -10,6 +10,9 @@
 //! | journal entry | remediator | `plan#<plan id>` | `journal#<number>` |
 //! | approval | approval | `approval#<plan id>` | `approval` |
 //! | lock | remediator | `lock#<account>#<region>#<vpc>` | `lock` |
+//!
+//! IAM tells items apart by partition key only (`dynamodb:LeadingKeys`): approvals have partitions of their own, so
+//! that the remediator's role cannot write one.
 
 use crate::time::Day;
 

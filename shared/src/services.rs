@@ -210,7 +210,7 @@ fn disjoint<A: Ord + Copy + Step>(by_precedence: impl Iterator<Item = Range<A>>)
                 Some(previous)
                     if previous.label == label && previous.last.after() == Some(first) =>
                 {
-                    previous.last = last
+                    previous.last = last;
                 }
                 _ => out.push(Range { first, last, label }),
             }

@@ -6,9 +6,12 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// Looks a variable up.
+type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
 /// Where settings come from: `std::env::var` in `main`, a map in tests.
 pub struct Settings<'a> {
-    lookup: Box<dyn Fn(&str) -> Option<String> + 'a>,
+    lookup: Box<Lookup<'a>>,
 }
 
 /// A setting that is missing or wrong.
@@ -102,7 +105,7 @@ impl<'a> Settings<'a> {
     }
 
     /// A value with a default that must lie within bounds, both included.
-    pub fn within<T: FromStr + PartialOrd + Display>(
+    pub fn within<T: FromStr + PartialOrd + Display + Copy>(
         &self,
         variable: &str,
         default: T,
