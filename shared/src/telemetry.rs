@@ -13,9 +13,13 @@ use tracing_subscriber::EnvFilter;
 /// CloudWatch namespace of all metrics of this product.
 pub const NAMESPACE: &str = "Tollkeeper";
 
+/// The runtime's own line about a failed request: [`crate::error::report`] has logged that already, with its type.
+const LOGGED_BY_US: &str = "lambda_runtime::layers::api_response";
+
 /// Starts JSON logging to standard output; `level` is a `tracing` filter such as `info`. Call once, in `main`.
 pub fn start_logging(level: &str) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quiet = |level: &str| format!("{level},{LOGGED_BY_US}=off");
+    let filter = EnvFilter::try_new(quiet(level)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
     // A second call keeps the first subscriber: tests may start several functions in one process.
     let _ = tracing_subscriber::fmt()
         .json()

@@ -8,18 +8,28 @@ use tollkeeper::rollup::{CellKey, Shard, Traffic};
 use tollkeeper::time::Hour;
 
 fn golden(name: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events/contracts").join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../events/contracts")
+        .join(name);
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]
 fn a_traffic_item_is_found_under_its_key_and_its_sums_are_read_exactly() {
     let item = golden("rollup-traffic.json");
-    let shard = Shard { topic: "flow-logs".to_owned(), partition: 0, epoch: 0 };
+    let shard = Shard {
+        topic: "flow-logs".to_owned(),
+        partition: 0,
+        epoch: 0,
+    };
     let hour = Hour::of_unix_seconds(1_791_900_000).unwrap();
     let key = shard.traffic("123456789012", "eni-0a1b2c3d4e5f60718", hour);
-    assert_eq!((item["pk"].as_str(), item["sk"].as_str()), (Some(key.pk.as_str()), Some(key.sk.as_str())));
+    assert_eq!(
+        (item["pk"].as_str(), item["sk"].as_str()),
+        (Some(key.pk.as_str()), Some(key.sk.as_str()))
+    );
 
     let traffic: Traffic = serde_json::from_value(item.clone()).unwrap();
     let bytes: u64 = traffic.cells.values().map(|sums| sums.bytes).sum();
@@ -36,7 +46,14 @@ fn a_traffic_item_is_found_under_its_key_and_its_sums_are_read_exactly() {
 #[test]
 fn a_logs_item_is_found_under_its_key() {
     let item = golden("rollup-logs.json");
-    let shard = Shard { topic: "app-logs".to_owned(), partition: 2, epoch: 0 };
+    let shard = Shard {
+        topic: "app-logs".to_owned(),
+        partition: 2,
+        epoch: 0,
+    };
     let key = shard.logs("checkout", Hour::of_unix_seconds(1_791_900_000).unwrap());
-    assert_eq!((item["pk"].as_str(), item["sk"].as_str()), (Some(key.pk.as_str()), Some(key.sk.as_str())));
+    assert_eq!(
+        (item["pk"].as_str(), item["sk"].as_str()),
+        (Some(key.pk.as_str()), Some(key.sk.as_str()))
+    );
 }
