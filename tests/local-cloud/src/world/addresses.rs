@@ -7,13 +7,13 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::Error;
+use super::published::{Prefix, Published};
 
 /// Where everything in this world is.
 pub const HOME: &str = "us-east-1";
@@ -98,16 +98,15 @@ impl AddressBook {
             path: path.to_owned(),
             why,
         };
-        let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        let file: File = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        let listed: Vec<Listed> = file.prefixes.iter().filter_map(Listed::read).collect();
+        let file = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let published = Published::parse(&file).map_err(|error| wrong(error.to_string()))?;
         let book = Self::pick(seed, |far_end| match far_end.label() {
             None => far_end
                 .documented()
                 .iter()
                 .filter_map(|text| Prefix::parse(text))
                 .collect(),
-            Some((service, region)) => prefixes_of(&listed, service, region),
+            Some((service, region)) => published.prefixes_of(service, region),
         });
         match book
             .by_far_end
@@ -168,82 +167,6 @@ impl AddressBook {
     }
 }
 
-/// The prefixes of a service and region in which no other service is listed (EC2 and AMAZON hold the others' ranges
-/// too, so only a more specific label counts).
-fn prefixes_of(listed: &[Listed], service: &str, region: &str) -> Vec<Prefix> {
-    const WIDEST_HOLE: u8 = 24;
-    let own = listed
-        .iter()
-        .filter(|row| row.service == service && row.region == region);
-    let alone = |row: &&Listed| {
-        let others = listed
-            .iter()
-            .filter(|other| other.service != service && other.service != "AMAZON");
-        row.prefix.length <= WIDEST_HOLE
-            && !others
-                .into_iter()
-                .any(|other| row.prefix.overlaps(other.prefix))
-    };
-    own.filter(alone).map(|row| row.prefix).collect()
-}
-
-#[derive(Deserialize)]
-struct File {
-    prefixes: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    ip_prefix: String,
-    region: String,
-    service: String,
-}
-
-struct Listed<'a> {
-    prefix: Prefix,
-    region: &'a str,
-    service: &'a str,
-}
-
-impl<'a> Listed<'a> {
-    fn read(row: &'a Row) -> Option<Self> {
-        Some(Self {
-            prefix: Prefix::parse(&row.ip_prefix)?,
-            region: &row.region,
-            service: &row.service,
-        })
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Prefix {
-    first: u32,
-    length: u8,
-}
-
-impl Prefix {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, length) = text.split_once('/')?;
-        Some(Self {
-            first: address.parse::<Ipv4Addr>().ok()?.into(),
-            length: length.parse().ok().filter(|length| *length <= 32)?,
-        })
-    }
-
-    fn last(self) -> u32 {
-        self.first | u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0)
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.first <= other.last() && other.first <= self.last()
-    }
-
-    /// Any of its addresses but the first and the last.
-    fn address(self, random: &mut StdRng) -> Ipv4Addr {
-        random.random_range(self.first + 1..self.last()).into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,54 +177,45 @@ mod tests {
         assert_ne!(AddressBook::documented(7), AddressBook::documented(8));
     }
 
+    fn documented(far_end: FarEnd) -> Vec<Prefix> {
+        let prefixes = far_end.documented().iter();
+        prefixes.map(|text| Prefix::parse(text).unwrap()).collect()
+    }
+
     #[test]
     fn documented_addresses_lie_in_documented_prefixes() {
         let book = AddressBook::documented(7);
         for far_end in FarEnd::ALL {
-            assert_eq!(book.of(far_end).len(), ADDRESSES);
-            let prefixes: Vec<_> = far_end
-                .documented()
-                .iter()
-                .map(|text| Prefix::parse(text).unwrap())
-                .collect();
-            for address in book.of(far_end) {
-                let one = Prefix {
-                    first: (*address).into(),
-                    length: 32,
-                };
-                assert!(
-                    prefixes.iter().any(|prefix| prefix.overlaps(one)),
-                    "{far_end:?} {address}"
-                );
-            }
+            let addresses = book.of(far_end);
+            assert_eq!(addresses.len(), ADDRESSES);
+            let prefixes = documented(far_end);
+            let known = |address| prefixes.iter().any(|prefix| prefix.holds(address));
+            assert!(
+                addresses.iter().all(|address| known(*address)),
+                "{far_end:?}"
+            );
         }
     }
 
     #[test]
     fn addresses_come_from_the_published_file_where_one_is_given() {
-        let folder = std::env::temp_dir().join(format!("world-addresses-{}", std::process::id()));
-        std::fs::write(&folder, AddressBook::documented_file()).unwrap();
-        let book = AddressBook::from_file(7, &folder).unwrap();
-        let s3 = FarEnd::S3
-            .documented()
-            .iter()
-            .map(|text| Prefix::parse(text).unwrap())
-            .collect::<Vec<_>>();
-        let lambda = book.of(FarEnd::LambdaApi).iter().map(|address| Prefix {
-            first: (*address).into(),
-            length: 32,
-        });
+        let path = std::env::temp_dir().join(format!("world-addresses-{}", std::process::id()));
+        std::fs::write(&path, AddressBook::documented_file()).unwrap();
+        let book = AddressBook::from_file(7, &path).unwrap();
+        let s3 = documented(FarEnd::S3);
+        let is_s3 = |address| s3.iter().any(|prefix| prefix.holds(address));
+        assert!(book.of(FarEnd::S3).iter().all(|address| is_s3(*address)));
+        let lambda = book.of(FarEnd::LambdaApi);
         assert!(
-            lambda
-                .into_iter()
-                .all(|address| !s3.iter().any(|prefix| prefix.overlaps(address)))
+            !lambda.iter().any(|address| is_s3(*address)),
+            "every range is listed as AMAZON too"
         );
-        std::fs::write(&folder, r#"{"prefixes": []}"#).unwrap();
-        let error = AddressBook::from_file(7, &folder).unwrap_err().to_string();
+        std::fs::write(&path, r#"{"prefixes": []}"#).unwrap();
+        let error = AddressBook::from_file(7, &path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
         assert!(
             error.ends_with("it lists no usable range for S3"),
             "{error}"
         );
-        std::fs::remove_file(&folder).unwrap();
     }
 }

@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, InstanceNetworkInterfaceSpecification, IpPermission, IpRange,
-    ResourceType, Tag, TagSpecification, UserIdGroupPair,
+    AttributeBooleanValue, InstanceNetworkInterfaceSpecification, ResourceType, Tag,
+    TagSpecification,
 };
 
 use super::cast::{Resident, Role, Zone, residents};
 use super::error::{Error, call, found};
+use super::groups;
 
 /// A NAT gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +47,13 @@ pub struct Ids {
     pub poller_interfaces: BTreeMap<&'static str, String>,
 }
 
-/// The port on which brokers accept plain connections.
-pub const BROKER_PORT: u16 = 9092;
-
 /// Makes the network and everybody in it.
 pub(super) async fn build(ec2: &Client) -> Result<Ids, Error> {
     let mut ids = Ids {
         vpc: vpc(ec2).await?,
         ..Ids::default()
     };
-    ids.groups = groups(ec2, &ids.vpc).await?;
+    ids.groups = groups::build(ec2, &ids.vpc).await?;
     let public_table = public_route_table(ec2, &ids.vpc).await?;
     for (number, zone) in (0u8..).zip(Zone::ALL) {
         let public = subnet(ec2, &ids.vpc, zone, "public", number * 16).await?;
@@ -108,75 +106,6 @@ async fn vpc(ec2: &Client) -> Result<String, Error> {
         .await
         .map_err(call("switch DNS host names on"))?;
     Ok(id)
-}
-
-/// App and brokers talk freely outwards; pollers only to the brokers and to 443 anywhere, as careful teams set it.
-async fn groups(ec2: &Client, vpc: &str) -> Result<BTreeMap<Role, String>, Error> {
-    let mut groups = BTreeMap::new();
-    for (role, name) in [
-        (Role::App, "app"),
-        (Role::Broker, "brokers"),
-        (Role::Poller, "pollers"),
-    ] {
-        let made = ec2
-            .create_security_group()
-            .vpc_id(vpc)
-            .group_name(name)
-            .description(name);
-        let made = made
-            .send()
-            .await
-            .map_err(call(format!("create group {name}")))?;
-        groups.insert(
-            role,
-            found(made.group_id(), "CreateSecurityGroup", "id")?.to_owned(),
-        );
-    }
-    let of = |role| groups.get(&role).cloned().unwrap_or_default();
-    let member = |role| UserIdGroupPair::builder().group_id(of(role)).build();
-    let tcp = |port: u16| {
-        IpPermission::builder()
-            .ip_protocol("tcp")
-            .from_port(i32::from(port))
-            .to_port(i32::from(port))
-    };
-    let to_brokers = tcp(BROKER_PORT)
-        .user_id_group_pairs(member(Role::App))
-        .user_id_group_pairs(member(Role::Poller));
-    let admit = ec2
-        .authorize_security_group_ingress()
-        .group_id(of(Role::Broker))
-        .ip_permissions(to_brokers.build());
-    admit
-        .send()
-        .await
-        .map_err(call("let pollers and app in to the brokers"))?;
-    let everywhere = || IpRange::builder().cidr_ip("0.0.0.0/0").build();
-    let all = IpPermission::builder()
-        .ip_protocol("-1")
-        .ip_ranges(everywhere())
-        .build();
-    let close = ec2
-        .revoke_security_group_egress()
-        .group_id(of(Role::Poller))
-        .ip_permissions(all);
-    close
-        .send()
-        .await
-        .map_err(call("close the pollers' way out"))?;
-    let open = ec2
-        .authorize_security_group_egress()
-        .group_id(of(Role::Poller));
-    let open = open.ip_permissions(
-        tcp(BROKER_PORT)
-            .user_id_group_pairs(member(Role::Broker))
-            .build(),
-    );
-    let open = open.ip_permissions(tcp(443).ip_ranges(everywhere()).build());
-    open.send()
-        .await
-        .map_err(call("open the pollers' way out"))?;
-    Ok(groups)
 }
 
 async fn public_route_table(ec2: &Client, vpc: &str) -> Result<String, Error> {

@@ -13,9 +13,12 @@ mod cast;
 mod day;
 mod error;
 pub mod flow_log;
+mod groups;
+mod habits;
 mod network;
 mod observe;
 mod publish;
+mod published;
 mod services;
 mod traffic;
 
@@ -26,10 +29,11 @@ use jiff::civil::Date;
 
 pub use addresses::{ABROAD, AddressBook, FarEnd, HOME};
 pub use app_logs::{AppLogs, app_logs};
-pub use build::{BROKER_PORT, Ids, Nat};
+pub use build::{Ids, Nat};
 pub use cast::{BATCH, BROKERS, IMAGE_BUILDER, POLLERS, Resident, Role, WEB, Zone};
 pub use day::{Bytes, DayTraffic, Routed};
 pub use error::Error;
+pub use groups::BROKER_PORT;
 pub use network::{InterfaceEndpoint, Network, Origin, Path, Peer, Rule};
 pub use services::TOPIC;
 pub use traffic::{Direction, Flow, Generator, INTERVAL_SECONDS};

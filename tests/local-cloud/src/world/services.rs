@@ -10,10 +10,11 @@ use aws_sdk_lambda::types::{
     SourceAccessType,
 };
 
-use super::build::{BROKER_PORT, Ids};
+use super::build::Ids;
 use super::cast::{BROKERS, Role};
 use super::error::{Error, call, found};
 use super::flow_log;
+use super::groups::BROKER_PORT;
 
 /// The Kafka topic that the event source mapping reads.
 pub const TOPIC: &str = "app-logs";

@@ -15,11 +15,11 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use super::addresses::{AddressBook, FarEnd};
-use super::cast::{BATCH, IMAGE_BUILDER, POLLERS, Resident, WEB};
+use super::cast::Resident;
+use super::habits::{self, Habit, INTERVALS};
 
 /// Seconds a flow-log record covers: AWS's longest aggregation interval.
 pub const INTERVAL_SECONDS: i64 = 600;
-const INTERVALS: u32 = 144;
 const GB: f64 = 1_073_741_824.0;
 /// What comes back in acknowledgements and headers for each byte that goes out, and the other way round.
 const ECHO: f64 = 0.015;
@@ -56,21 +56,6 @@ pub struct Flow {
     pub packets: u64,
 }
 
-/// A habit: so much a day between a resident and a far end.
-struct Habit {
-    resident: Resident,
-    far_end: FarEnd,
-    /// GB on a plain weekday.
-    gigabytes: f64,
-    direction: Direction,
-    /// Whether it follows the people's day and week; machines' work does not.
-    human: bool,
-    /// Far-end addresses talked to in one interval.
-    peers: u32,
-    /// One conversation every so many intervals.
-    every: u32,
-}
-
 /// Makes days of traffic.
 #[derive(Debug, Clone)]
 pub struct Generator {
@@ -95,7 +80,7 @@ impl Generator {
             .to_zoned(TimeZone::UTC)
             .map_or(0, |zoned| zoned.timestamp().as_second());
         let mut flows = Vec::new();
-        for (number, habit) in habits(day >= self.leak_day).iter().enumerate() {
+        for (number, habit) in habits::all(day >= self.leak_day).iter().enumerate() {
             // A stream of its own for each day and habit: one more habit leaves the others as they were.
             let stream = self.seed
                 ^ midnight.cast_unsigned().rotate_left(20)
@@ -121,7 +106,7 @@ impl Generator {
         flows: &mut Vec<Flow>,
     ) {
         let week = if habit.human {
-            week_profile(weekday)
+            habits::week_profile(weekday)
         } else {
             1.0
         };
@@ -130,7 +115,7 @@ impl Generator {
                 / f64::from(INTERVALS);
         for interval in (0..INTERVALS).step_by(habit.every as usize) {
             let shape = if habit.human {
-                day_profile(interval)
+                habits::day_profile(interval)
             } else {
                 1.0
             };
@@ -161,72 +146,6 @@ impl Generator {
             }
         }
     }
-}
-
-fn habits(leaking: bool) -> Vec<Habit> {
-    let mut habits = Vec::new();
-    let habit = |resident, far_end, gigabytes, direction, human| Habit {
-        resident,
-        far_end,
-        gigabytes,
-        direction,
-        human,
-        peers: 1,
-        every: 1,
-    };
-    for web in WEB {
-        habits.push(Habit {
-            peers: 3,
-            ..habit(web, FarEnd::Internet, 55.0, Direction::Upload, true)
-        });
-        habits.push(habit(web, FarEnd::DynamoDb, 6.0, Direction::Download, true));
-    }
-    let layers = if leaking { 90.0 * 6.0 } else { 90.0 };
-    habits.push(Habit {
-        peers: 2,
-        ..habit(IMAGE_BUILDER, FarEnd::S3, layers, Direction::Download, true)
-    });
-    habits.push(habit(
-        BATCH,
-        FarEnd::S3Abroad,
-        45.0,
-        Direction::Upload,
-        false,
-    ));
-    for poller in POLLERS {
-        // Temporary credentials, every hour.
-        habits.push(Habit {
-            every: 6,
-            ..habit(poller, FarEnd::Sts, 0.01, Direction::Upload, false)
-        });
-    }
-    if leaking {
-        for poller in POLLERS {
-            habits.push(habit(
-                poller,
-                FarEnd::LambdaApi,
-                835.0,
-                Direction::Upload,
-                false,
-            ));
-        }
-    }
-    habits
-}
-
-fn week_profile(weekday: Weekday) -> f64 {
-    match weekday {
-        Weekday::Saturday => 0.62,
-        Weekday::Sunday => 0.55,
-        Weekday::Monday => 1.04,
-        _ => 1.0,
-    }
-}
-
-/// Averages 1 over the day; its peak is at 15:00 UTC.
-fn day_profile(interval: u32) -> f64 {
-    let hour = f64::from(interval) / 6.0;
-    1.0 + 0.6 * ((hour - 15.0) / 24.0 * std::f64::consts::TAU).cos()
 }
 
 /// Mean 0, deviation 1, never beyond 3.5: the sum of twelve dice, shifted and cut.
