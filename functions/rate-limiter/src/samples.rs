@@ -1,0 +1,82 @@
+//! Sample events and decisions for tests.
+
+use serde_json::Value;
+
+use crate::config::OnOutage;
+use crate::gcra::{Claim, Outcome};
+use crate::limiter::{Decision, Ruling};
+use crate::redis_server::Outage;
+use crate::rules::{self, Rule};
+
+/// A sample event, or the reply that is expected.
+pub(crate) fn event(name: &str) -> Value {
+    let path = format!(
+        "{}/../../events/rate-limiter/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A wide rule for everything and a narrow one.
+pub(crate) fn rules() -> Vec<Rule> {
+    rules::parse(
+        r#"{"rules": [
+            {"name": "default", "limit": 100, "window_seconds": 60},
+            {"name": "login", "limit": 2, "window_seconds": 60, "path": "/login", "method": "POST"}
+        ]}"#,
+    )
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The first request of a client: both rules hold, both let it pass.
+pub(crate) fn allowed(rules: &[Rule]) -> Decision<'_> {
+    decided(rules, true, &[0, 0])
+}
+
+/// The third attempt to log in, all within a second.
+pub(crate) fn denied(rules: &[Rule]) -> Decision<'_> {
+    decided(rules, false, &[1_200_000, 59_500_000])
+}
+
+/// Redis is away and the door is closed.
+pub(crate) fn closed(rules: &[Rule]) -> Decision<'_> {
+    let mut decision = decided(rules, false, &[0, 0]);
+    for ruling in &mut decision.rulings {
+        ruling.standing = None;
+    }
+    decision.outage = Some((Outage::Unreachable, OnOutage::Closed));
+    decision
+}
+
+fn decided<'r>(rules: &'r [Rule], allowed: bool, used_us: &[u64]) -> Decision<'r> {
+    let now_us = 1_800_000_000_000_000;
+    let claims: Vec<Claim> = rules
+        .iter()
+        .map(|rule| Claim {
+            key: "someone".to_owned(),
+            field: rule.field(),
+            pace: rule.pace(),
+            cost: 1,
+        })
+        .collect();
+    let outcome = Outcome {
+        allowed,
+        now_us,
+        arrivals_us: used_us.iter().map(|used| now_us + used).collect(),
+    };
+    let standings = outcome.standings(&claims);
+    Decision {
+        allowed,
+        outage: None,
+        rulings: rules
+            .iter()
+            .zip(standings)
+            .map(|(rule, standing)| Ruling {
+                rule,
+                missing_identity: false,
+                standing: Some(standing),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The function against a real redis-server: the script agrees with its oracle, and outages end as configured.
+
+#![expect(clippy::expect_used, reason = "helpers of tests fail loudly, too")]
+
+mod outage;
+mod requests;
+mod script;
+mod server;

@@ -1,0 +1,110 @@
+//! A redis-server of its own for each test, on a free loopback port, gone with the test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rate_limiter::redis_server::{RedisServer, locate};
+
+const READY: Duration = Duration::from_secs(10);
+
+pub(crate) struct Server {
+    port: u16,
+    process: Child,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let port = free_port();
+        let process = launch(port);
+        Self { port, process }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The adapter under test, with a deadline that a busy machine keeps.
+    pub(crate) fn adapter(&self) -> RedisServer {
+        adapter(&self.url())
+    }
+
+    /// A connection of the test's own.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("a right URL");
+        client.get_connection().expect("a running redis-server")
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// An empty server at the same address.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.process = launch(self.port);
+    }
+
+    /// Freezes the server (`STOP`) or lets it go on (`CONT`): connections stay open.
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "kill -s {signal}"
+        );
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub(crate) fn adapter(url: &str) -> RedisServer {
+    RedisServer::new(locate(url).expect("a right URL"), Duration::from_secs(5))
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn launch(port: u16) -> Child {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test's own setting: where redis-server is"
+    )]
+    let program = std::env::var("TOLLKEEPER_REDIS_SERVER").unwrap_or("redis-server".to_owned());
+    let port_text = port.to_string();
+    let mut process = Command::new(&program)
+        .args(["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--dir", env!("CARGO_TARGET_TMPDIR")])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!(
+                "cannot start `{program}` ({error}): run `make test`, which fetches it, or install it \
+                 (apt-get install redis-server) or name it in TOLLKEEPER_REDIS_SERVER"
+            )
+        });
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("a right URL");
+    let deadline = Instant::now() + READY;
+    loop {
+        let pong = client
+            .get_connection()
+            .and_then(|mut c| redis::cmd("PING").query::<String>(&mut c));
+        if pong.is_ok() {
+            return process;
+        }
+        let ended = process.try_wait().expect("a process that can be asked");
+        assert!(ended.is_none(), "redis-server ended at once: {ended:?}");
+        assert!(
+            Instant::now() < deadline,
+            "redis-server is not ready after {READY:?}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
