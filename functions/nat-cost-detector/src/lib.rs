@@ -1,1 +1,118 @@
-//! Skeleton.
+//! Nightly: measure, detect, explain, advise, tell. On a laptop: `audit` and `explain`, read-only and without a table.
+//!
+//! Bill, CloudWatch, EC2 inventory and flow logs are observed; pure modules decide; only `nightly` writes (incidents,
+//! inventory and nights in the Ledger) and tells. This function refuses to change anything in a network.
+
+pub mod actions;
+pub mod adapters;
+pub mod advise;
+pub mod attribute;
+pub mod cli;
+pub mod compose;
+pub mod config;
+pub mod detect;
+pub mod explain;
+pub mod fault;
+#[cfg(test)]
+mod fixture;
+pub mod incident;
+pub mod inventory;
+pub mod message;
+pub mod network;
+pub mod pollers;
+pub mod report;
+pub mod request;
+pub mod saving;
+pub mod start;
+pub mod study;
+pub mod text;
+pub mod traffic;
+pub mod volumes;
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use serde_json::Value;
+use tollkeeper::aws::Table;
+use tollkeeper::error::report;
+use tollkeeper::services::IpRanges;
+
+use crate::config::Config;
+use crate::fault::DetectorError;
+use crate::request::Request;
+
+/// Clients of every service that is read.
+pub struct Clients {
+    /// The bill.
+    pub cost_explorer: aws_sdk_costexplorer::Client,
+    /// Bytes of gateways and endpoints.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// The network.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Event source mappings.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Flow-log files.
+    pub s3: aws_sdk_s3::Client,
+    /// Who is calling.
+    pub sts: aws_sdk_sts::Client,
+    /// Ledger and Rollups.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Alerts.
+    pub sns: aws_sdk_sns::Client,
+}
+
+/// The function: built once, lent to every request.
+pub struct App {
+    clients: Clients,
+    config: Config,
+    region: Option<String>,
+    ranges: Option<Arc<IpRanges>>,
+}
+
+impl App {
+    /// The function with its clients and settings.
+    pub fn new(sdk: &SdkConfig, config: Config, ranges: Option<IpRanges>) -> Self {
+        Self {
+            clients: Clients {
+                cost_explorer: aws_sdk_costexplorer::Client::new(sdk),
+                cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
+                ec2: aws_sdk_ec2::Client::new(sdk),
+                lambda: aws_sdk_lambda::Client::new(sdk),
+                s3: aws_sdk_s3::Client::new(sdk),
+                sts: aws_sdk_sts::Client::new(sdk),
+                dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+                sns: aws_sdk_sns::Client::new(sdk),
+            },
+            config,
+            region: sdk.region().map(ToString::to_string),
+            ranges: ranges.map(Arc::new),
+        }
+    }
+
+    /// Answers one event. `now` stamps observations and metrics; the event's own time picks the day.
+    pub async fn handle(&self, event: &Value, now: Timestamp) -> Result<Value, Diagnostic> {
+        self.route(event, now).await.map_err(|error| report(&error))
+    }
+
+    async fn route(&self, event: &Value, now: Timestamp) -> Result<Value, DetectorError> {
+        match Request::parse(event)? {
+            // Boxed: one request holds the futures of a dozen services.
+            Request::Nightly(day) => Box::pin(actions::nightly::run(self, day, now)).await,
+            Request::Explain(day) => Ok(Box::pin(actions::explain::run(self, day, now))
+                .await?
+                .to_json()),
+            Request::Audit(day) => {
+                let day = day.unwrap_or_else(|| request::before(now));
+                Ok(Box::pin(actions::audit::run(self, day, now))
+                    .await?
+                    .to_json())
+            }
+        }
+    }
+
+    fn table(&self, name: &str) -> Table {
+        Table::new(self.clients.dynamodb.clone(), name)
+    }
+}

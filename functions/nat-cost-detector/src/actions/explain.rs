@@ -1,0 +1,63 @@
+//! `explain`: judge and explain one day, read-only, whether or not it is out of the ordinary.
+
+use jiff::Timestamp;
+use tollkeeper::finding::State;
+use tollkeeper::time::Day;
+
+use crate::App;
+use crate::compose::{self, Decision};
+use crate::detect::detect;
+use crate::fault::DetectorError;
+use crate::inventory::{self, Inventory};
+use crate::report::DayReport;
+use crate::study::{Gaps, Observed};
+
+/// Explains a day.
+pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<DayReport, DetectorError> {
+    let observed = app.observe(day, Gaps::Note).await?;
+    of_observed(app, &observed, now).await
+}
+
+/// Explains an observed day. Without the Ledger there is no past inventory: what EC2 shows now must do.
+pub(super) async fn of_observed(
+    app: &App,
+    observed: &Observed,
+    now: Timestamp,
+) -> Result<DayReport, DetectorError> {
+    let subject = &observed.subject;
+    if !observed.volumes.contains_key(&subject.day) {
+        return Err(DetectorError::NoFigures(subject.day));
+    }
+    let volume = observed.volume();
+    let verdict = detect(
+        &observed.volumes,
+        subject.day,
+        volume,
+        app.config.gates,
+        observed.prices,
+    );
+    let stays = inventory::observe(&[], &observed.network.interfaces, now);
+    let inventory = Inventory::new(&stays, &observed.network);
+    let explained = app
+        .explain_day(observed, &inventory, &verdict, &verdict.weekdays, None)
+        .await;
+    let decision = Decision {
+        state: State::Opened,
+        incident_id: &subject.incident_id(subject.day),
+        observed: volume,
+        range: verdict.range,
+        verdict: &verdict,
+    };
+    Ok(DayReport {
+        anomalous: verdict.anomalous,
+        traffic: DayReport::talkers(&explained.flows, observed.prices),
+        finding: compose::finding(
+            subject,
+            decision,
+            explained.explanation,
+            explained.advice,
+            explained.quality,
+            observed.prices,
+        ),
+    })
+}

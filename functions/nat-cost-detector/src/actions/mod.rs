@@ -1,0 +1,5 @@
+//! One file for each action: observe, decide, act.
+
+pub mod audit;
+pub mod explain;
+pub mod nightly;

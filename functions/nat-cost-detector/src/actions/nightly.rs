@@ -1,0 +1,367 @@
+//! `nightly`: judge the day, keep the incident, tell people once.
+//!
+//! Order of writes: inventory, incident with its pending finding, the alert, the incident as told, the night. A crash
+//! anywhere is caught up by the next run of the same night; see `incident`.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tollkeeper::aws::{Alerts, Put, Versioned};
+use tollkeeper::finding::{Confidence, Finding, RealisedSaving, Severity, State};
+use tollkeeper::plan::EndpointKind;
+use tollkeeper::telemetry::{Metrics, Unit};
+use tollkeeper::time::Day;
+
+use crate::App;
+use crate::adapters::cloudwatch;
+use crate::adapters::ledger::Ledger;
+use crate::compose::{self, Decision};
+use crate::detect::{Verdict, detect};
+use crate::fault::DetectorError;
+use crate::incident::{self, Baseline, Evidence, Incident, Turn};
+use crate::inventory::{self, Inventory};
+use crate::message;
+use crate::network::Endpoint;
+use crate::saving;
+use crate::study::{Gaps, Observed, SERIES};
+
+/// What a night works with.
+struct Night<'a> {
+    app: &'a App,
+    ledger: Ledger,
+    alerts: Alerts,
+    observed: Observed,
+    inventory: Inventory,
+    verdict: Verdict,
+}
+
+/// Runs the night of a day.
+pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<Value, DetectorError> {
+    let table = app
+        .config
+        .ledger_table
+        .as_deref()
+        .ok_or(DetectorError::NotConfigured("LEDGER_TABLE"))?;
+    let topic = app
+        .config
+        .alert_topic
+        .as_deref()
+        .ok_or(DetectorError::NotConfigured("ALERT_TOPIC_ARN"))?;
+    let observed = app.observe(day, Gaps::Fail).await?;
+    if !observed.volumes.contains_key(&day) {
+        return Err(DetectorError::NoFigures(day));
+    }
+    let ledger = Ledger::new(
+        app.table(table),
+        &observed.subject.account,
+        &observed.subject.region,
+    );
+    let inventory = keep_inventory(&ledger, &observed, now).await?;
+    let incidents = ledger.incidents(SERIES).await?;
+    let verdict = judge(app, &observed, &incidents);
+    let night = Night {
+        app,
+        ledger,
+        alerts: Alerts::new(app.clients.sns.clone(), topic),
+        observed,
+        inventory,
+        verdict,
+    };
+    let reply = Box::pin(night.run(incidents)).await?;
+    night.measure(&reply, now);
+    Ok(reply)
+}
+
+async fn keep_inventory(
+    ledger: &Ledger,
+    observed: &Observed,
+    now: Timestamp,
+) -> Result<Inventory, DetectorError> {
+    let known = ledger.stays().await?;
+    let changed = inventory::observe(&known, &observed.network.interfaces, now);
+    ledger.put_stays(&changed).await?;
+    let stays = inventory::merge(known, changed);
+    Ok(Inventory::new(&stays, &observed.network))
+}
+
+/// Judges the day by a history without the days of incidents: a leak is not what is usual.
+fn judge(app: &App, observed: &Observed, incidents: &[Versioned<Incident>]) -> Verdict {
+    let usual = observed
+        .volumes
+        .iter()
+        .filter(|(day, _)| !incidents.iter().any(|incident| incident.item.covers(**day)))
+        .map(|(day, bytes)| (*day, *bytes))
+        .collect();
+    let (day, volume) = (observed.subject.day, observed.volume());
+    let mut verdict = detect(&usual, day, volume, app.config.gates, observed.prices);
+    let unseen = observed.nats.is_empty() && observed.quality(&verdict, app).estimated;
+    if unseen && verdict.confidence == Confidence::High {
+        verdict.confidence = Confidence::Medium;
+    }
+    verdict
+}
+
+impl Night<'_> {
+    async fn run(&self, mut incidents: Vec<Versioned<Incident>>) -> Result<Value, DetectorError> {
+        let mut told = Vec::new();
+        for slot in &mut incidents {
+            if let Some(finding) = slot.item.pending.clone() {
+                *slot = self.tell(slot.clone(), &finding).await?;
+                told.push(finding);
+            }
+        }
+        let latest = incidents.pop();
+        let turn = incident::decide(latest.as_ref().map(|latest| &latest.item), self.evidence());
+        tracing::info!(day = %self.day(), ?turn, score = %self.verdict.score, "day judged");
+        let mut id = latest
+            .as_ref()
+            .map(|latest| latest.item.incident_id.clone());
+        match (turn, latest) {
+            (Turn::Opens, _) => {
+                let incident = self.open();
+                id = Some(incident.incident_id.clone());
+                told.extend(
+                    self.keep(
+                        Versioned {
+                            version: 0,
+                            item: incident,
+                        },
+                        turn,
+                    )
+                    .await?,
+                );
+            }
+            (Turn::Grows | Turn::GoesOn | Turn::Resolves, Some(latest)) => {
+                told.extend(self.keep(latest, turn).await?);
+            }
+            _ => {}
+        }
+        let reply = self.reply(turn, id.as_deref(), &told);
+        self.ledger.put_night(self.day(), &reply).await?;
+        Ok(with_findings(reply, &told))
+    }
+
+    fn day(&self) -> Day {
+        self.observed.subject.day
+    }
+
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            day: self.day(),
+            verdict: &self.verdict,
+            volumes: &self.observed.volumes,
+            gates: self.app.config.gates,
+            prices: self.observed.prices,
+        }
+    }
+
+    fn open(&self) -> Incident {
+        let volume = self.observed.volume();
+        let baseline = Baseline {
+            weekdays: self.verdict.weekdays,
+            nat_gateway_ids: self
+                .observed
+                .network
+                .nats
+                .iter()
+                .map(|nat| nat.id.clone())
+                .collect(),
+            history_days: self.verdict.history_days as u64,
+            excess_bytes: volume.saturating_sub(self.verdict.range.expected),
+        };
+        let id = self.observed.subject.incident_id(self.day());
+        Incident::open(id, SERIES, self.day(), volume, baseline)
+    }
+
+    /// Writes the incident after this day, with the finding if there is something to tell, and tells it.
+    async fn keep(
+        &self,
+        stored: Versioned<Incident>,
+        turn: Turn,
+    ) -> Result<Option<Finding>, DetectorError> {
+        let finding = match turn {
+            Turn::Opens => Some(self.finding(&stored.item, State::Opened).await),
+            Turn::Grows => Some(self.finding(&stored.item, State::Updated).await),
+            Turn::Resolves => Some(self.resolution(&stored.item).await?),
+            Turn::GoesOn | Turn::Quiet | Turn::AlreadyJudged => None,
+        };
+        let volume = self.observed.volume();
+        let item = stored.item.after(self.day(), volume, turn, finding.clone());
+        let stored = self.put(stored.version, item).await?;
+        if let Some(finding) = &finding {
+            self.tell(stored, finding).await?;
+        }
+        Ok(finding)
+    }
+
+    async fn put(
+        &self,
+        version: i64,
+        item: Incident,
+    ) -> Result<Versioned<Incident>, DetectorError> {
+        match self.ledger.put_incident(&item, version).await? {
+            Put::Done => Ok(Versioned {
+                version: version + 1,
+                item,
+            }),
+            Put::Conflict => Err(DetectorError::Conflict(item.incident_id)),
+        }
+    }
+
+    async fn tell(
+        &self,
+        stored: Versioned<Incident>,
+        finding: &Finding,
+    ) -> Result<Versioned<Incident>, DetectorError> {
+        let message_id = self.alerts.send(&message::alert(finding)).await?;
+        tracing::info!(
+            incident_id = finding.incident_id,
+            state = finding.state.as_str(),
+            message_id,
+            "finding told"
+        );
+        self.put(stored.version, stored.item.told()).await
+    }
+
+    fn decision<'d>(&'d self, incident: &'d Incident, state: State) -> Decision<'d> {
+        Decision {
+            state,
+            incident_id: &incident.incident_id,
+            observed: self.observed.volume(),
+            range: incident.baseline.of(self.day()),
+            verdict: &self.verdict,
+        }
+    }
+
+    async fn finding(&self, incident: &Incident, state: State) -> Finding {
+        let weekdays = &incident.baseline.weekdays;
+        let explained = self
+            .app
+            .explain_day(
+                &self.observed,
+                &self.inventory,
+                &self.verdict,
+                weekdays,
+                Some(&incident.incident_id),
+            )
+            .await;
+        compose::finding(
+            &self.observed.subject,
+            self.decision(incident, state),
+            explained.explanation,
+            explained.advice,
+            explained.quality,
+            self.observed.prices,
+        )
+    }
+
+    async fn resolution(&self, incident: &Incident) -> Result<Finding, DetectorError> {
+        let mut quality = self.observed.quality(&self.verdict, self.app);
+        "none".clone_into(&mut quality.explained_from);
+        let saving = self.saving(incident, &mut quality.notes).await?;
+        Ok(compose::resolved(
+            &self.observed.subject,
+            self.decision(incident, State::Resolved),
+            incident
+                .told
+                .as_ref()
+                .map_or(Severity::Low, |told| told.severity),
+            saving,
+            quality,
+            self.observed.prices,
+        ))
+    }
+
+    async fn saving(
+        &self,
+        incident: &Incident,
+        notes: &mut Vec<String>,
+    ) -> Result<RealisedSaving, DetectorError> {
+        let plans = self.ledger.plans().await?;
+        let endpoints = saving::endpoints_of(&plans, &incident.incident_id);
+        let measured: Vec<&Endpoint> = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.kind == EndpointKind::Interface)
+            .filter_map(|endpoint| {
+                let all = &self.observed.network.endpoints;
+                all.iter()
+                    .find(|known| Some(known.id.as_str()) == endpoint.endpoint_id.as_deref())
+            })
+            .collect();
+        let day = self.day();
+        let bytes =
+            cloudwatch::endpoint_bytes(&self.app.clients.cloudwatch, &measured, day, day).await;
+        let seen = match bytes {
+            Ok(bytes) => bytes
+                .values()
+                .filter_map(|days| days.get(&day))
+                .copied()
+                .reduce(u64::saturating_add),
+            Err(error) => {
+                notes.push(format!("Bytes on the endpoints could not be read: {error}"));
+                None
+            }
+        };
+        let volume = self.observed.volume();
+        Ok(saving::realised(
+            day,
+            &endpoints,
+            seen,
+            incident.peak_bytes,
+            volume,
+            self.observed.prices,
+        ))
+    }
+
+    fn reply(&self, turn: Turn, incident_id: Option<&str>, told: &[Finding]) -> Value {
+        let told: Vec<Value> = told
+            .iter()
+            .map(|finding| json!({"incident_id": finding.incident_id, "state": finding.state, "day": finding.day}))
+            .collect();
+        json!({
+            "schema": "night/v1",
+            "day": self.day(),
+            "series": SERIES,
+            "turn": turn,
+            "anomalous": self.verdict.anomalous,
+            "observed_bytes": self.observed.volume(),
+            "expected_bytes": self.verdict.range.expected,
+            "score": self.verdict.score.to_string(),
+            "reason": self.verdict.reason,
+            "incident_id": incident_id,
+            "told": told,
+        })
+    }
+
+    fn measure(&self, reply: &Value, now: Timestamp) {
+        use rust_decimal::prelude::ToPrimitive;
+        let excess = self
+            .observed
+            .volume()
+            .saturating_sub(self.verdict.range.expected);
+        let dollars = self
+            .observed
+            .prices
+            .nat_bytes(excess)
+            .to_f64()
+            .unwrap_or(0.0);
+        Metrics::of("nat-cost-detector")
+            .count("Anomalies", u64::from(self.verdict.anomalous))
+            .value(
+                "ExcessDollars",
+                Unit::None,
+                if self.verdict.anomalous { dollars } else { 0.0 },
+            )
+            .count("CostExplorerPages", u64::from(self.observed.bill.pages))
+            .property("day", self.day().to_string())
+            .property("turn", reply["turn"].clone())
+            .emit(now);
+    }
+}
+
+/// The caller sees what was told in full; the Ledger keeps it in the incident until it was sent.
+fn with_findings(mut reply: Value, told: &[Finding]) -> Value {
+    if let Some(fields) = reply.as_object_mut() {
+        fields.insert("findings".to_owned(), json!(told));
+    }
+    reply
+}

@@ -1,0 +1,147 @@
+//! Event source mappings of Kafka clusters whose pollers run on demand, from the Lambda API. Read-only.
+//!
+//! Self-managed mappings name their subnets and groups. MSK's pollers use the cluster's, which Lambda does not tell
+//! and this function does not ask MSK for: such a mapping comes without subnets. Provisioned pollers need no NAT.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::{EndPointType, EventSourceMappingConfiguration, SourceAccessType};
+
+use crate::fault::CallError;
+use crate::network::KafkaMapping;
+
+/// The mappings, in order of their ids.
+pub async fn kafka_mappings(client: &Client) -> Result<Vec<KafkaMapping>, CallError> {
+    let mut pages = client
+        .list_event_source_mappings()
+        .into_paginator()
+        .items()
+        .send();
+    let mut mappings = Vec::new();
+    while let Some(mapping) = pages.next().await {
+        let mapping =
+            mapping.map_err(|error| CallError::of("lambda:ListEventSourceMappings", &error))?;
+        if is_kafka(&mapping) && mapping.provisioned_poller_config().is_none() {
+            mappings.push(own(&mapping));
+        }
+    }
+    mappings.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(mappings)
+}
+
+fn is_kafka(mapping: &EventSourceMappingConfiguration) -> bool {
+    mapping.self_managed_event_source().is_some()
+        || mapping
+            .event_source_arn()
+            .is_some_and(|arn| arn.split(':').nth(2) == Some("kafka"))
+}
+
+fn own(mapping: &EventSourceMappingConfiguration) -> KafkaMapping {
+    let access = |kind: &SourceAccessType, prefix: &str| {
+        let mut values: Vec<String> = mapping
+            .source_access_configurations()
+            .iter()
+            .filter(|access| access.r#type() == Some(kind))
+            .filter_map(|access| access.uri())
+            .map(|uri| uri.strip_prefix(prefix).unwrap_or(uri).to_owned())
+            .collect();
+        values.sort();
+        values
+    };
+    let function = mapping.function_arn().unwrap_or_default();
+    KafkaMapping {
+        id: mapping.uuid().unwrap_or_default().to_owned(),
+        function: function.split(':').nth(6).unwrap_or(function).to_owned(),
+        subnets: access(&SourceAccessType::VpcSubnet, "subnet:"),
+        groups: access(&SourceAccessType::VpcSecurityGroup, "security_group:"),
+        bootstrap: mapping
+            .self_managed_event_source()
+            .and_then(|source| source.endpoints())
+            .and_then(|endpoints| endpoints.get(&EndPointType::KafkaBootstrapServers))
+            .cloned()
+            .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::mocked;
+    use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
+    use aws_sdk_lambda::types::{
+        ProvisionedPollerConfig, SelfManagedEventSource, SourceAccessConfiguration,
+    };
+
+    fn self_managed(
+        id: &str,
+    ) -> aws_sdk_lambda::types::builders::EventSourceMappingConfigurationBuilder {
+        let access = |kind, uri: &str| {
+            SourceAccessConfiguration::builder()
+                .r#type(kind)
+                .uri(uri)
+                .build()
+        };
+        EventSourceMappingConfiguration::builder()
+            .uuid(id)
+            .function_arn("arn:aws:lambda:us-east-1:123456789012:function:logs-consumer")
+            .self_managed_event_source(
+                SelfManagedEventSource::builder()
+                    .endpoints(
+                        EndPointType::KafkaBootstrapServers,
+                        vec!["10.0.1.7:9092".to_owned()],
+                    )
+                    .build(),
+            )
+            .source_access_configurations(access(SourceAccessType::VpcSubnet, "subnet:subnet-b"))
+            .source_access_configurations(access(SourceAccessType::VpcSubnet, "subnet:subnet-a"))
+            .source_access_configurations(access(
+                SourceAccessType::VpcSecurityGroup,
+                "security_group:sg-pollers",
+            ))
+    }
+
+    #[tokio::test]
+    async fn on_demand_kafka_mappings_are_kept_and_others_left_out() {
+        let rule = aws_smithy_mocks::mock!(Client::list_event_source_mappings).then_output(|| {
+            let arn = |id: &str, arn: &str| {
+                EventSourceMappingConfiguration::builder()
+                    .uuid(id)
+                    .event_source_arn(arn)
+                    .build()
+            };
+            ListEventSourceMappingsOutput::builder()
+                .event_source_mappings(arn("queue", "arn:aws:sqs:us-east-1:123456789012:q"))
+                .event_source_mappings(arn(
+                    "msk",
+                    "arn:aws:kafka:us-east-1:123456789012:cluster/c/1",
+                ))
+                .event_source_mappings(
+                    self_managed("provisioned")
+                        .provisioned_poller_config(ProvisionedPollerConfig::builder().build())
+                        .build(),
+                )
+                .event_source_mappings(self_managed("own").build())
+                .build()
+        });
+        let mappings = kafka_mappings(&mocked!(aws_sdk_lambda, [&rule]))
+            .await
+            .unwrap();
+        let ids: Vec<&str> = mappings.iter().map(|mapping| mapping.id.as_str()).collect();
+        assert_eq!(ids, ["msk", "own"]);
+        assert!(
+            mappings[0].subnets.is_empty(),
+            "the cluster's, unknown here"
+        );
+        let own = &mappings[1];
+        assert_eq!(
+            (own.function.as_str(), own.subnets.as_slice()),
+            (
+                "logs-consumer",
+                ["subnet-a".to_owned(), "subnet-b".to_owned()].as_slice()
+            )
+        );
+        assert_eq!(
+            (own.groups[0].as_str(), own.bootstrap[0].as_str()),
+            ("sg-pollers", "10.0.1.7:9092")
+        );
+    }
+}

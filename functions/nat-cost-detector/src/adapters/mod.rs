@@ -1,0 +1,33 @@
+//! One adapter for each outside system; each offers what a decision needs, in own types.
+
+pub mod cloudwatch;
+pub mod cost_explorer;
+pub mod ec2;
+pub mod flow_logs;
+pub mod identity;
+pub mod lambda;
+pub mod ledger;
+pub mod rollups;
+
+/// A client that answers from rules instead of the network. The SDKs' own macro wants their `test-util` feature,
+/// which would compile every SDK crate a second time.
+#[cfg(test)]
+macro_rules! mocked {
+    ($sdk:ident, [$($rule:expr),+ $(,)?]) => {{
+        let interceptor = aws_smithy_mocks::MockResponseInterceptor::new()
+            .rule_mode(aws_smithy_mocks::RuleMode::Sequential)
+            $(.with_rule($rule))+;
+        $sdk::Client::from_conf(
+            $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .region($sdk::config::Region::new("us-east-1"))
+                .allow_no_auth()
+                .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
+                .http_client(aws_smithy_mocks::create_mock_http_client())
+                .interceptor(interceptor)
+                .build(),
+        )
+    }};
+}
+#[cfg(test)]
+pub(crate) use mocked;

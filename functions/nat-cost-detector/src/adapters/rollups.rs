@@ -1,0 +1,96 @@
+//! A day's traffic from the Rollups table: for each NAT interface and hour one Query that adds up the shards.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use tollkeeper::aws::{Table, TableError};
+use tollkeeper::rollup::{Traffic, traffic_pk};
+use tollkeeper::time::Day;
+
+use crate::traffic::DayTraffic;
+
+/// Queries in flight.
+const AT_ONCE: usize = 8;
+/// What the sort keys of an hour's traffic start with.
+const CELLS: &str = "cells#";
+
+/// A day's traffic; without any item of the day it is empty.
+pub async fn read_day(
+    table: &Table,
+    account: &str,
+    nat_interfaces: &[String],
+    day: Day,
+) -> Result<DayTraffic, TableError> {
+    let hours = nat_interfaces
+        .iter()
+        .flat_map(|interface| day.hours().map(move |hour| (interface, hour)));
+    let items: Vec<_> = stream::iter(hours)
+        .map(|(interface, hour)| async move {
+            let pk = traffic_pk(account, interface, hour);
+            let shards: Vec<Traffic> = table.query(&pk, CELLS).await?;
+            Ok::<_, TableError>((interface, hour, shards))
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut traffic = DayTraffic::empty(day);
+    for (interface, hour, shards) in items {
+        for shard in shards {
+            traffic.add(interface, hour, &shard);
+        }
+    }
+    Ok(traffic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::mocked;
+    use aws_sdk_dynamodb::Client;
+    use aws_sdk_dynamodb::operation::query::QueryOutput;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use std::collections::HashMap;
+
+    fn item(sk: &str, bytes: &str) -> HashMap<String, AttributeValue> {
+        let number = |text: &str| AttributeValue::N(text.to_owned());
+        let sums = HashMap::from([
+            ("bytes".to_owned(), number(bytes)),
+            ("packets".to_owned(), number("1")),
+            ("flows".to_owned(), number("1")),
+        ]);
+        let cells = HashMap::from([(
+            "A|10.0.1.5|S3|us-east-1".to_owned(),
+            AttributeValue::M(sums),
+        )]);
+        HashMap::from([
+            (
+                "pk".to_owned(),
+                AttributeValue::S("traffic#1#eni-nat#2026-10-13T00".to_owned()),
+            ),
+            ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
+            ("cells".to_owned(), AttributeValue::M(cells)),
+            ("skipped".to_owned(), number("1")),
+            ("last_offset".to_owned(), number("41")),
+            ("expires_at".to_owned(), number("1800000000")),
+        ])
+    }
+
+    #[tokio::test]
+    async fn the_shards_of_every_hour_are_added_up() {
+        let first = aws_smithy_mocks::mock!(Client::query).then_output(|| {
+            QueryOutput::builder()
+                .items(item("cells#flow#0#1", "100"))
+                .items(item("cells#flow#1#1", "200"))
+                .build()
+        });
+        let rest = aws_smithy_mocks::mock!(Client::query)
+            .sequence()
+            .output(|| QueryOutput::builder().build())
+            .repeatedly()
+            .build();
+        let table = Table::new(mocked!(aws_sdk_dynamodb, [&first, &rest]), "rollups");
+        let day: Day = "2026-10-13".parse().unwrap();
+        let traffic = read_day(&table, "1", &["eni-nat".to_owned()], day)
+            .await
+            .unwrap();
+        assert_eq!((traffic.bytes(), traffic.skipped()), (300, 2));
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a request failed, with the stable names that alarms and callers match.
+
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
+use tollkeeper::aws::{AlertError, TableError, UnsupportedPartition};
+use tollkeeper::error::Fault;
+use tollkeeper::prices::UnknownRegion;
+use tollkeeper::time::Day;
+
+/// An AWS call that failed after its retries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} failed ({code}): {detail}")]
+pub struct CallError {
+    /// Service and operation, as in IAM: `ce:GetCostAndUsage`.
+    pub operation: &'static str,
+    /// AWS error code, or `Unreachable`.
+    pub code: String,
+    /// What AWS, or the SDK, says about it.
+    pub detail: String,
+}
+
+impl CallError {
+    /// From an SDK's error.
+    pub fn of<E>(operation: &'static str, error: &E) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata,
+    {
+        Self {
+            operation,
+            code: error.code().unwrap_or("Unreachable").to_owned(),
+            detail: error
+                .message()
+                .map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned),
+        }
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectorError {
+    /// The event is none of the shapes that are understood.
+    #[error("request cannot be read: got {got}, expected {expected}")]
+    Malformed {
+        /// What was wrong, without the payload.
+        got: String,
+        /// What would have been right.
+        expected: &'static str,
+    },
+    /// An action that this function does not have.
+    #[error("unknown action `{0}`: expected nightly, explain or audit")]
+    UnknownAction(String),
+    /// `nightly` without its table or topic.
+    #[error("`nightly` needs {0}: set it, or use `explain` and `audit`, which need no table")]
+    NotConfigured(&'static str),
+    /// An AWS call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The history has more pages than allowed.
+    #[error(
+        "the cost history has more than {0} pages: raise COST_EXPLORER_MAX_PAGES (a cent each)"
+    )]
+    TooManyPages(u32),
+    /// Cost Explorer answered with something else than amounts.
+    #[error("Cost Explorer sent {0}")]
+    BillShape(String),
+    /// Neither the bill nor CloudWatch knows the day.
+    #[error("no figures for {0}: neither Cost Explorer nor CloudWatch shows it")]
+    NoFigures(Day),
+    /// The region has no prices.
+    #[error(transparent)]
+    Region(#[from] UnknownRegion),
+    /// No region is configured.
+    #[error("no AWS region is configured: set AWS_REGION or a profile with a region")]
+    NoRegion,
+    /// China, GovCloud or another partition.
+    #[error(transparent)]
+    Partition(#[from] UnsupportedPartition),
+    /// A table could not be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// An alert did not leave; it stays pending in its incident.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
+    /// Another run changed the incident at the same time.
+    #[error(
+        "incident {0} was changed by another run at the same time; this one told nobody: run the night again"
+    )]
+    Conflict(String),
+}
+
+impl Fault for DetectorError {
+    fn fault_type(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "Request.Malformed",
+            Self::UnknownAction(_) => "Request.UnknownAction",
+            Self::NotConfigured(_) => "Nightly.NotConfigured",
+            Self::Call(_) => "Aws.CallFailed",
+            Self::TooManyPages(_) => "CostExplorer.TooManyPages",
+            Self::BillShape(_) => "CostExplorer.Shape",
+            Self::NoFigures(_) => "Day.NoFigures",
+            Self::Region(_) => "Prices.UnknownRegion",
+            Self::NoRegion => "Region.NotConfigured",
+            Self::Partition(_) => "Partition.Unsupported",
+            Self::Table(_) => "Table.Failed",
+            Self::Alert(_) => "Alert.NotSent",
+            Self::Conflict(_) => "Incident.Conflict",
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The alert that carries a finding: a text that a person can act on at nine in the morning, and the JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+use tollkeeper::aws::Alert;
+use tollkeeper::finding::{Advice, Direction, Finding, State};
+use tollkeeper::plan::PlanRequest;
+
+use crate::advise::far_end;
+use crate::text::{columns, human_bytes, weekday_name};
+
+/// Causes in the text; the JSON has more.
+const ROWS: usize = 12;
+
+/// The alert for a finding.
+pub fn alert(finding: &Finding) -> Alert {
+    let attributes = BTreeMap::from([
+        ("kind", "finding".to_owned()),
+        ("state", finding.state.as_str().to_owned()),
+        ("severity", finding.severity.as_str().to_owned()),
+        ("account", finding.account.clone()),
+        ("region", finding.region.clone()),
+    ]);
+    Alert {
+        subject: subject(finding),
+        text: text(finding),
+        // A finding has string keys and finite figures only: it is always JSON.
+        json: serde_json::to_value(finding).unwrap_or_default(),
+        attributes,
+    }
+}
+
+fn subject(finding: &Finding) -> String {
+    match finding.state {
+        State::Opened => format!(
+            "NAT cost up {} a day in {}, {} a month if it lasts",
+            finding.excess.cost, finding.region, finding.projected_month
+        ),
+        State::Updated => format!(
+            "NAT cost grew further in {}: {} a day over the usual, {} a month",
+            finding.region, finding.excess.cost, finding.projected_month
+        ),
+        State::Resolved => match &finding.saving {
+            Some(saving) => format!(
+                "NAT cost back to normal in {}: {} a day less at most",
+                finding.region, saving.upper_bound_a_day
+            ),
+            None => format!("NAT cost back to normal in {}", finding.region),
+        },
+    }
+}
+
+/// What people read.
+pub fn text(finding: &Finding) -> String {
+    let mut out = headline(finding);
+    if let Some(saving) = &finding.saving {
+        let measured = saving
+            .measured_a_day
+            .as_ref()
+            .map_or("not measured".to_owned(), |money| format!("{money} a day"));
+        let _ = write!(
+            out,
+            "\nWhat the remedy saved (on {})\n  Measured on the new path: {measured}\n  Upper bound: {} a day\n  The \
+             endpoints cost {} a day\n  {}\n",
+            saving.day, saving.upper_bound_a_day, saving.endpoints_cost_a_day, saving.how
+        );
+    }
+    if !finding.causes.is_empty() || finding.excess.bytes > 0 {
+        out.push_str("\nWho causes it\n");
+        out.push_str(&causes(finding));
+    }
+    remedies(&mut out, finding);
+    next(&mut out, finding);
+    rests_on(&mut out, finding);
+    out
+}
+
+/// What to do, with cost and saving.
+pub fn remedies(out: &mut String, finding: &Finding) {
+    if !finding.advice.is_empty() {
+        out.push_str("\nWhat to do\n");
+    }
+    for (index, advice) in finding.advice.iter().enumerate() {
+        remedy(out, index + 1, advice);
+    }
+}
+
+/// A direction as a verb.
+pub fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Upload => "uploads to",
+        Direction::Download => "downloads from",
+    }
+}
+
+fn headline(finding: &Finding) -> String {
+    let first = match finding.state {
+        State::Opened => format!(
+            "NAT gateway traffic costs {} a day more than usual",
+            finding.excess.cost
+        ),
+        State::Updated => format!(
+            "NAT gateway traffic grew further: {} a day over the usual",
+            finding.excess.cost
+        ),
+        State::Resolved => "NAT gateway traffic is back to what was usual".to_owned(),
+    };
+    let opened = finding.incident_id.rsplit('/').next().unwrap_or_default();
+    let mut out = format!(
+        "{first} in {} (account {}).\n{} {}: {}, {}; usual are {} to {}, most likely {}.\n",
+        finding.region,
+        finding.account,
+        weekday_name(finding.day),
+        finding.day,
+        human_bytes(finding.observed.bytes),
+        finding.observed.cost,
+        human_bytes(finding.expected.low_bytes),
+        human_bytes(finding.expected.high_bytes),
+        human_bytes(finding.expected.bytes),
+    );
+    if finding.state != State::Resolved {
+        let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
+    }
+    let _ = writeln!(
+        out,
+        "Since {opened}. Severity {}, confidence {}. Incident {}.\nWhy: {}.",
+        finding.severity.as_str(),
+        word(&finding.confidence),
+        finding.incident_id,
+        finding.reason,
+    );
+    out
+}
+
+/// A wire word of an enum without a spelling function of its own.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The table of causes.
+pub fn causes(finding: &Finding) -> String {
+    let header = [
+        "$ a day",
+        "share",
+        "source",
+        "direction",
+        "far end",
+        "NAT gateway",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for cause in finding.causes.iter().take(ROWS) {
+        let mark = if cause.inferred { " (inferred)" } else { "" };
+        rows.push(vec![
+            cause.excess.cost.to_string(),
+            format!("{:.1} %", cause.share_percent),
+            format!("{}{mark}", cause.source.name),
+            direction(cause.direction).to_owned(),
+            far_end(&cause.service, &cause.service_region),
+            cause.nat_gateway_id.clone(),
+        ]);
+    }
+    let mut rest = finding.excess.cost.clone();
+    let mut share = rust_decimal::Decimal::ONE_HUNDRED;
+    for cause in finding.causes.iter().take(ROWS) {
+        rest.amount -= cause.excess.cost.amount;
+        share -= cause.share_percent;
+    }
+    rest.amount -= finding.unexplained.cost.amount;
+    let more = finding.causes.len().saturating_sub(ROWS) as u64
+        + finding
+            .further_causes
+            .as_ref()
+            .map_or(0, |further| further.count);
+    if more > 0 {
+        rows.push(vec![
+            rest.to_string(),
+            String::new(),
+            format!("{more} smaller causes"),
+        ]);
+    }
+    let unexplained = if more > 0 {
+        String::new()
+    } else {
+        format!("{:.1} %", share.max(rust_decimal::Decimal::ZERO))
+    };
+    rows.push(vec![
+        finding.unexplained.cost.to_string(),
+        unexplained,
+        "not explained".to_owned(),
+    ]);
+    columns(&rows, &[0, 1])
+}
+
+fn remedy(out: &mut String, number: usize, advice: &Advice) {
+    let _ = write!(
+        out,
+        "  {number}. {}.\n     Costs {} a month, saves {} a month after that.",
+        advice.title, advice.monthly_cost, advice.monthly_saving
+    );
+    if let Some(volume) = advice.break_even_gb_a_month {
+        let _ = write!(out, " Pays from {volume} GB a month.");
+    }
+    if !advice.zones.is_empty() {
+        let _ = write!(out, " Priced for {}.", advice.zones.join(", "));
+    }
+    out.push('\n');
+    if !advice.does_not_cover.is_empty() {
+        let _ = writeln!(
+            out,
+            "     Does not cover: {}.",
+            advice.does_not_cover.join("; ")
+        );
+    }
+}
+
+fn next(out: &mut String, finding: &Finding) {
+    let requests: Vec<String> = finding
+        .advice
+        .iter()
+        .filter_map(|advice| advice.plan_request.as_ref())
+        .map(|request| as_event(request).to_string())
+        .collect();
+    if requests.is_empty() {
+        return;
+    }
+    out.push_str(
+        "\nWhat happens next\n  Where the endpoint-remediator is deployed it makes a plan from this finding and sends it \
+         for approval; nothing is changed without one.\n  To ask for a plan by hand, invoke it with\n",
+    );
+    for request in requests {
+        let _ = writeln!(out, "    {request}");
+    }
+}
+
+/// The event that asks the remediator for a plan.
+fn as_event(request: &PlanRequest) -> Value {
+    let mut event = Map::from_iter([("action".to_owned(), Value::from("plan"))]);
+    if let Ok(Value::Object(fields)) = serde_json::to_value(request) {
+        event.extend(fields);
+    }
+    Value::Object(event)
+}
+
+/// What the figures rest on, and what is not known.
+pub fn rests_on(out: &mut String, finding: &Finding) {
+    let quality = &finding.data_quality;
+    let _ = write!(
+        out,
+        "\nWhat this rests on\n  - {} days of history, {} missing; explanation from {}; list prices of {}; {} Cost \
+         Explorer page(s), a cent each\n",
+        quality.history_days,
+        quality.missing_days,
+        quality.explained_from,
+        quality.prices_as_of,
+        quality.cost_explorer_pages,
+    );
+    if let Some(percent) = quality.cloudwatch_percent_of_bill {
+        let _ = writeln!(out, "  - CloudWatch shows {percent} % of the billed bytes");
+    }
+    if let Some(percent) = quality.flow_logs_percent_of_cloudwatch {
+        let _ = writeln!(out, "  - Flow logs show {percent} % of CloudWatch's bytes");
+    }
+    match &quality.ip_ranges_created {
+        Some(created) => {
+            let _ = writeln!(out, "  - AWS address table of {created}");
+        }
+        None => {
+            out.push_str("  - No AWS address table (IP_RANGES): regions of far ends are unknown\n");
+        }
+    }
+    let mut inferred: Vec<&str> = finding
+        .causes
+        .iter()
+        .filter(|cause| cause.inferred)
+        .map(|cause| cause.why.as_str())
+        .collect();
+    inferred.dedup();
+    for why in inferred {
+        let _ = writeln!(out, "  - {why}");
+    }
+    for note in &quality.notes {
+        let _ = writeln!(out, "  - {note}");
+    }
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,0 +1,298 @@
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use tollkeeper::finding::{Confidence, DataQuality, RealisedSaving, Severity};
+use tollkeeper::money::Money;
+use tollkeeper::prices;
+use tollkeeper::time::Day;
+
+use super::*;
+use crate::advise::{Situation, advise};
+use crate::attribute::{Certainty, Figures, Flow, Flows};
+use crate::compose::{self, Decision, Subject};
+use crate::detect::{Gates, Verdict, detect};
+use crate::{explain, fixture, pollers, saving};
+
+const GB: u64 = 1 << 30;
+
+fn subject() -> Subject {
+    Subject {
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+        series: "NatGateway-Bytes".to_owned(),
+        day: "2026-10-13".parse().unwrap(),
+    }
+}
+
+fn verdict(observed: u64) -> Verdict {
+    let day = subject().day;
+    let history: BTreeMap<Day, u64> = (1..=70)
+        .map(|back| {
+            (
+                day.plus(-back),
+                (100 + u64::try_from(back % 5).unwrap()) * GB,
+            )
+        })
+        .collect();
+    let gates = Gates {
+        dollars: Decimal::from(5),
+        percent: Decimal::from(25),
+    };
+    detect(
+        &history,
+        day,
+        observed,
+        gates,
+        prices::for_region("us-east-1").unwrap(),
+    )
+}
+
+fn flows(rows: &[(&str, &str, &str, Direction, u64)]) -> Flows {
+    let mappings = fixture::mappings();
+    rows.iter()
+        .map(|(interface, service, region, direction, gb)| {
+            let interface = fixture::interface(interface);
+            let pollers =
+                pollers::source_of(&interface, &mappings).filter(|_| *service == "AMAZON");
+            let flow = Flow {
+                nat_gateway_id: "nat-a".to_owned(),
+                nat_vpc_id: fixture::VPC.to_owned(),
+                source: pollers.unwrap_or(interface.source),
+                service: (*service).to_owned(),
+                service_region: (*region).to_owned(),
+                direction: *direction,
+            };
+            let figures = Figures {
+                bytes: gb * GB,
+                certainty: Certainty::Known,
+            };
+            (flow, figures)
+        })
+        .collect()
+}
+
+fn quality(explained_from: &str) -> DataQuality {
+    DataQuality {
+        history_days: 70,
+        missing_days: 0,
+        estimated: true,
+        explained_from: explained_from.to_owned(),
+        flow_logs_percent_of_cloudwatch: Some(Decimal::new(998, 1)),
+        cloudwatch_percent_of_bill: Some(Decimal::new(1000, 1)),
+        skipped_lines: 1,
+        ip_ranges_created: Some("2026-08-22-21-23-05".to_owned()),
+        cost_explorer_pages: 1,
+        prices_as_of: prices::AS_OF.to_owned(),
+        notes: vec![
+            "Compared with the traffic of 2026-10-06".to_owned(),
+            "1 SKIPDATA line(s): each hides an unknown number of flows".to_owned(),
+        ],
+    }
+}
+
+/// The user's own case, with a second cause and the traffic that stays.
+fn opened() -> Finding {
+    use Direction::{Download, Upload};
+    let quiet = flows(&[
+        ("eni-builder", "S3", "us-east-1", Download, 60),
+        ("eni-web", "INTERNET", "", Upload, 30),
+        ("eni-web", "S3", "eu-west-1", Download, 12),
+    ]);
+    let today = flows(&[
+        ("eni-poller-a", "AMAZON", "us-east-1", Upload, 3_290),
+        ("eni-builder", "S3", "us-east-1", Download, 360),
+        ("eni-web", "INTERNET", "", Upload, 31),
+        ("eni-web", "S3", "eu-west-1", Download, 12),
+    ]);
+    let prices = prices::for_region("us-east-1").unwrap();
+    let observed = 3_700 * GB;
+    let verdict = verdict(observed);
+    let id = subject().incident_id(subject().day);
+    let explanation = explain::explain(
+        &today,
+        &[quiet],
+        observed,
+        observed - verdict.range.expected,
+        prices,
+    );
+    let advice = advise(Situation {
+        flows: &today,
+        network: &fixture::network(),
+        mappings: &fixture::mappings(),
+        prices,
+        incident_id: Some(&id),
+    });
+    let decision = Decision {
+        state: State::Opened,
+        incident_id: &id,
+        observed,
+        range: verdict.range,
+        verdict: &verdict,
+    };
+    compose::finding(
+        &subject(),
+        decision,
+        explanation,
+        advice,
+        quality("s3"),
+        prices,
+    )
+}
+
+fn resolved() -> Finding {
+    let prices = prices::for_region("us-east-1").unwrap();
+    let subject = Subject {
+        day: subject().day.plus(4),
+        ..subject()
+    };
+    let observed = 95 * GB;
+    let verdict = verdict(observed);
+    let endpoint = tollkeeper::plan::PlannedEndpoint {
+        service: "lambda".to_owned(),
+        kind: tollkeeper::plan::EndpointKind::Interface,
+        endpoint_id: Some("vpce-1".to_owned()),
+        zones: vec!["us-east-1a".to_owned(), "us-east-1b".to_owned()],
+    };
+    let saving: RealisedSaving = saving::realised(
+        subject.day,
+        &[&endpoint],
+        Some(3_290 * GB),
+        3_700 * GB,
+        observed,
+        prices,
+    );
+    let id = subject.incident_id("2026-10-13".parse().unwrap());
+    let decision = Decision {
+        state: State::Resolved,
+        incident_id: &id,
+        observed,
+        range: verdict.range,
+        verdict: &verdict,
+    };
+    compose::resolved(
+        &subject,
+        decision,
+        Severity::High,
+        saving,
+        quality("none"),
+        prices,
+    )
+}
+
+#[test]
+fn the_golden_findings_are_what_is_published() {
+    let goldens = [
+        (
+            opened(),
+            include_str!("../../../events/contracts/finding-opened.json"),
+        ),
+        (
+            resolved(),
+            include_str!("../../../events/contracts/finding-resolved.json"),
+        ),
+    ];
+    for (finding, golden) in goldens {
+        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+        let json = alert(&finding).json;
+        assert_eq!(json, golden, "published now:\n{json:#}");
+        let read: Finding = serde_json::from_value(golden).unwrap();
+        assert_eq!(read, finding, "and it is read as it was written");
+    }
+}
+
+#[test]
+fn a_person_can_act_on_an_opened_incident() {
+    let finding = opened();
+    assert_eq!(finding.confidence, Confidence::High);
+    insta::assert_snapshot!(alert(&finding).subject, @"NAT cost up $161.93 a day in us-east-1, $4,857.90 a month if it lasts");
+    insta::assert_snapshot!(text(&finding), @r#"
+NAT gateway traffic costs $161.93 a day more than usual in us-east-1 (account 123456789012).
+Tuesday 2026-10-13: 3,700.0 GB, $166.50; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
+If it lasts: $4,857.90 a month.
+Since 2026-10-13. Severity high, confidence high. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+Why: 36.5 times the usual Tuesday: 3,700.0 GB against 101.5 GB (up to 124.2 GB is usual); 71.7 robust deviations from the same weekday of the last 8 weeks, of which 4 raise an alarm.
+
+Who causes it
+  $ a day   share  source                                     direction       far end                        NAT gateway
+  $148.05  91.4 %  Kafka pollers of logs-consumer (inferred)  uploads to      AWS, unresolved, in us-east-1  nat-a
+   $13.50   8.3 %  image-builder                              downloads from  S3 in us-east-1                nat-a
+    $0.04   0.0 %  web-1                                      uploads to      the internet                   nat-a
+    $0.34   0.2 %  not explained
+
+What to do
+  1. Give vpc-1 a gateway endpoint for s3 in the route tables of its private subnets: it costs nothing.
+     Costs $0.00 a month, saves $486.00 a month after that.
+     Does not cover: AWS, unresolved, in us-east-1: 3,290.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+  2. Give vpc-1 interface endpoints for lambda and sts: the Kafka pollers hand their batches to the Lambda API through the NAT gateways.
+     Costs $1,016.20 a month, saves $3,425.30 a month after that. Pays from 834 GB a month. Priced for us-east-1a, us-east-1b.
+     Does not cover: S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+  3. Or switch the Kafka event source mappings to provisioned mode, whose pollers need neither NAT gateway nor endpoints.
+     Costs $405.15 a month, saves $4,036.35 a month after that. Pays from 9003 GB a month.
+     Does not cover: Instead of the interface endpoints, not besides them. Priced for 3 event poller units at the day's mean rate and us-east-1's price; peaks may need more; S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+
+What happens next
+  Where the endpoint-remediator is deployed it makes a plan from this finding and sends it for approval; nothing is changed without one.
+  To ask for a plan by hand, invoke it with
+    {"action":"plan","vpc_id":"vpc-1","services":["s3"],"incident_id":"123456789012/us-east-1/NatGateway-Bytes/2026-10-13"}
+    {"action":"plan","vpc_id":"vpc-1","services":["lambda","sts"],"kafka_pollers":[{"subnets":["subnet-a","subnet-b"],"security_group":"sg-pollers","broker_security_group":"sg-brokers","broker_port":9092}],"incident_id":"123456789012/us-east-1/NatGateway-Bytes/2026-10-13"}
+
+What this rests on
+  - 70 days of history, 0 missing; explanation from s3; list prices of 2026-11-21; 1 Cost Explorer page(s), a cent each
+  - CloudWatch shows 100.0 % of the billed bytes
+  - Flow logs show 99.8 % of CloudWatch's bytes
+  - AWS address table of 2026-08-22-21-23-05
+  - inferred: interfaces in the mapping's subnets and security group talk to in-region AWS addresses without a service label, as pollers do with the Lambda API, which no label names; source known from the interface inventory of that time
+  - Compared with the traffic of 2026-10-06
+  - 1 SKIPDATA line(s): each hides an unknown number of flows
+"#);
+}
+
+#[test]
+fn a_person_reads_what_was_saved_when_it_is_over() {
+    insta::assert_snapshot!(alert(&resolved()).subject, @"NAT cost back to normal in us-east-1: $128.85 a day less at most");
+    insta::assert_snapshot!(text(&resolved()), @r#"
+NAT gateway traffic is back to what was usual in us-east-1 (account 123456789012).
+Saturday 2026-10-17: 95.0 GB, $4.28; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
+Since 2026-10-13. Severity high, confidence high. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+Why: Two days in a row within the range that was usual before the incident.
+
+What the remedy saved (on 2026-10-17)
+  Measured on the new path: $114.67 a day
+  Upper bound: $128.85 a day
+  The endpoints cost $33.38 a day
+  Measured: CloudWatch's bytes on 1 interface endpoint(s) at the NAT gateway's price, less their hours and bytes. Upper bound: the fall of the NAT gateways' bytes against the incident's largest day at their price, less what the endpoints cost; load may have fallen too.
+
+What this rests on
+  - 70 days of history, 0 missing; explanation from none; list prices of 2026-11-21; 1 Cost Explorer page(s), a cent each
+  - CloudWatch shows 100.0 % of the billed bytes
+  - Flow logs show 99.8 % of CloudWatch's bytes
+  - AWS address table of 2026-08-22-21-23-05
+  - Compared with the traffic of 2026-10-06
+  - 1 SKIPDATA line(s): each hides an unknown number of flows
+"#);
+}
+
+#[test]
+fn the_subject_stays_short_in_any_state() {
+    let mut finding = opened();
+    finding.excess.cost = Money::usd(Decimal::new(1_234_567_890, 2));
+    finding.projected_month = Money::usd(Decimal::new(37_037_036_700, 2));
+    for state in [State::Opened, State::Updated, State::Resolved] {
+        finding.state = state;
+        let subject = alert(&finding).subject;
+        assert!(subject.is_ascii() && subject.len() < 100, "{subject}");
+    }
+}
+
+#[test]
+fn attributes_allow_filter_policies() {
+    let attributes = alert(&opened()).attributes;
+    let words: Vec<&str> = ["kind", "state", "severity", "account", "region"]
+        .iter()
+        .map(|name| attributes[name].as_str())
+        .collect();
+    assert_eq!(
+        words,
+        ["finding", "opened", "high", "123456789012", "us-east-1"]
+    );
+}

@@ -1,0 +1,234 @@
+//! What `explain` and `audit` answer: as JSON, and as a report for a terminal.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::Value;
+use tollkeeper::finding::{Direction, Finding, Source, Volume};
+use tollkeeper::money::Money;
+use tollkeeper::prices::RegionPrices;
+use tollkeeper::time::Day;
+
+use crate::advise::far_end;
+use crate::attribute::Flows;
+use crate::explain::volume;
+use crate::message;
+use crate::text::{columns, human_bytes};
+
+/// Flows in a report, largest first.
+const TALKERS: usize = 20;
+
+/// One day, explained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayReport {
+    /// Whether the day is out of the ordinary.
+    pub anomalous: bool,
+    /// The day as a finding (state `opened`, though nothing was opened).
+    pub finding: Finding,
+    /// Who used the gateways, largest first, whether usual or not.
+    pub traffic: Vec<Talker>,
+}
+
+/// One flow of the day.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Talker {
+    /// NAT gateway.
+    pub nat_gateway_id: String,
+    /// Who is behind it.
+    pub source: Source,
+    /// Far end's service.
+    pub service: String,
+    /// Far end's region; empty where unknown.
+    pub service_region: String,
+    /// Seen from the source.
+    pub direction: Direction,
+    /// Bytes of the day and their price.
+    pub processed: Volume,
+    /// `true` where the source was concluded.
+    pub inferred: bool,
+    /// How it was found.
+    pub why: String,
+}
+
+/// Thirty days, priced.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// What was paid.
+    pub month: MonthCost,
+    /// Bytes of each gateway in those days, by CloudWatch at list price.
+    pub gateways: Vec<GatewayCost>,
+    /// Days out of the ordinary.
+    pub unusual_days: Vec<UnusualDay>,
+    /// The last day, explained.
+    #[serde(flatten)]
+    pub report: DayReport,
+}
+
+/// What the bill says was paid in thirty days, unblended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MonthCost {
+    /// First day.
+    pub from: Day,
+    /// Last day.
+    pub to: Day,
+    /// Bytes through NAT gateways.
+    pub nat_bytes: Money,
+    /// Their hours.
+    pub nat_hours: Money,
+    /// Interface endpoints, hours and bytes.
+    pub interface_endpoints: Money,
+}
+
+/// One gateway's thirty days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GatewayCost {
+    /// `nat-…`.
+    pub nat_gateway_id: String,
+    /// Bytes and list price.
+    pub processed: Volume,
+}
+
+/// A day out of the ordinary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnusualDay {
+    /// The day.
+    pub day: Day,
+    /// What was too much.
+    pub excess: Volume,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl DayReport {
+    /// The largest flows of a day.
+    pub fn talkers(flows: &Flows, prices: &RegionPrices) -> Vec<Talker> {
+        let mut talkers: Vec<Talker> = flows
+            .iter()
+            .map(|(flow, figures)| Talker {
+                nat_gateway_id: flow.nat_gateway_id.clone(),
+                source: flow.source.clone(),
+                service: flow.service.clone(),
+                service_region: flow.service_region.clone(),
+                direction: flow.direction,
+                processed: volume(figures.bytes, prices),
+                inferred: flow.is_inferred(),
+                why: flow.why(figures.certainty),
+            })
+            .collect();
+        talkers.sort_by_key(|talker| std::cmp::Reverse(talker.processed.bytes));
+        talkers.truncate(TALKERS);
+        talkers
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        // String keys and finite figures only: always JSON.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// For a terminal.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        if self.anomalous {
+            out.push_str(&message::text(&self.finding));
+        } else {
+            let finding = &self.finding;
+            let _ = writeln!(
+                out,
+                "{}: {} through NAT gateways, {}: nothing out of the ordinary ({}).",
+                finding.day,
+                human_bytes(finding.observed.bytes),
+                finding.observed.cost,
+                finding.reason
+            );
+            message::remedies(&mut out, finding);
+            message::rests_on(&mut out, finding);
+        }
+        if !self.traffic.is_empty() {
+            let _ = writeln!(out, "\nWho used the NAT gateways on {}", self.finding.day);
+            out.push_str(&self.table());
+        }
+        out
+    }
+
+    fn table(&self) -> String {
+        let header = [
+            "$ a day",
+            "volume",
+            "source",
+            "direction",
+            "far end",
+            "NAT gateway",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        for talker in &self.traffic {
+            let mark = if talker.inferred { " (inferred)" } else { "" };
+            rows.push(vec![
+                talker.processed.cost.to_string(),
+                human_bytes(talker.processed.bytes),
+                format!("{}{mark}", talker.source.name),
+                message::direction(talker.direction).to_owned(),
+                far_end(&talker.service, &talker.service_region),
+                talker.nat_gateway_id.clone(),
+            ]);
+        }
+        columns(&rows, &[0, 1])
+    }
+}
+
+impl AuditReport {
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// For a terminal: ranked, in dollars.
+    pub fn to_text(&self) -> String {
+        let finding = &self.report.finding;
+        let mut out = format!(
+            "NAT gateways of account {} in {}, {} to {}\n\n",
+            finding.account, finding.region, self.month.from, self.month.to
+        );
+        let mut rows: Vec<(&Money, String)> = vec![
+            (
+                &self.month.nat_bytes,
+                "NAT gateways, bytes processed (billed)".to_owned(),
+            ),
+            (
+                &self.month.nat_hours,
+                "NAT gateways, hours (billed)".to_owned(),
+            ),
+            (
+                &self.month.interface_endpoints,
+                "interface endpoints, hours and bytes (billed)".to_owned(),
+            ),
+        ];
+        rows.sort_by_key(|(money, _)| std::cmp::Reverse(money.amount));
+        let mut table: Vec<Vec<String>> = rows
+            .into_iter()
+            .map(|(money, what)| vec![money.to_string(), what])
+            .collect();
+        for gateway in &self.gateways {
+            let volume = human_bytes(gateway.processed.bytes);
+            let what = format!(
+                "of which {}: {volume} (CloudWatch, list price)",
+                gateway.nat_gateway_id
+            );
+            table.push(vec![gateway.processed.cost.to_string(), what]);
+        }
+        out.push_str(&columns(&table, &[0]));
+        out.push_str("\nDays out of the ordinary\n");
+        if self.unusual_days.is_empty() {
+            out.push_str("  none\n");
+        }
+        for day in &self.unusual_days {
+            let _ = writeln!(
+                out,
+                "  {}: {} too much; {}",
+                day.day, day.excess.cost, day.reason
+            );
+        }
+        let _ = write!(out, "\n{}", self.report.to_text());
+        out
+    }
+}

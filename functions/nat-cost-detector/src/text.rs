@@ -1,0 +1,95 @@
+//! How figures are written for people: volumes, weekdays, padding.
+
+use rust_decimal::Decimal;
+use tollkeeper::prices;
+use tollkeeper::time::Day;
+
+/// A volume in the gigabytes that the bill counts (2^30 bytes), one place: `4,000.0 GB`.
+pub fn human_bytes(bytes: u64) -> String {
+    let gb = prices::gb(bytes);
+    if bytes > 0 && gb < Decimal::new(1, 1) {
+        return "under 0.1 GB".to_owned();
+    }
+    let text = format!("{:.1}", gb.round_dp(1));
+    let (whole, tenth) = text.split_once('.').unwrap_or((&text, "0"));
+    format!("{}.{tenth} GB", thousands(whole))
+}
+
+/// The day's name.
+pub fn weekday_name(day: Day) -> &'static str {
+    [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ][usize::from(day.weekday())]
+}
+
+/// Rows as columns of equal width; the columns named in `right` are set flush right.
+pub fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, width))| {
+                if right.contains(&column) {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            })
+            .collect();
+        out.push_str("  ");
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn thousands(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_the_bills_gigabytes() {
+        assert_eq!(human_bytes(3_400 << 30), "3,400.0 GB");
+        assert_eq!(human_bytes((1 << 30) + (1 << 29)), "1.5 GB");
+        assert_eq!(human_bytes(5), "under 0.1 GB");
+        assert_eq!(human_bytes(0), "0.0 GB");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [
+            vec!["a".to_owned(), "1".to_owned()],
+            vec!["bcd".to_owned(), "22".to_owned()],
+        ];
+        assert_eq!(columns(&rows, &[1]), "  a     1\n  bcd  22\n");
+    }
+}

@@ -1,0 +1,109 @@
+//! One day's traffic at the NAT gateways' interfaces, by interface and hour, wherever it was read from.
+
+use std::collections::BTreeMap;
+
+use tollkeeper::flow_log::Record;
+use tollkeeper::rollup::{Counted, Sums, Traffic};
+use tollkeeper::services::IpRanges;
+use tollkeeper::time::{Day, Hour};
+
+/// A day's traffic. The files in S3 and the Rollups table give the same one on the same records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DayTraffic {
+    /// The day (by the start of each flow).
+    pub day: Day,
+    /// Sums by interface and hour.
+    pub hours: BTreeMap<(String, Hour), Traffic>,
+    /// Lines that could not be read.
+    pub bad_lines: u64,
+}
+
+impl DayTraffic {
+    /// A day without any traffic yet.
+    pub fn empty(day: Day) -> Self {
+        Self {
+            day,
+            hours: BTreeMap::new(),
+            bad_lines: 0,
+        }
+    }
+
+    /// Counts a record if it started on this day at one of the interfaces.
+    pub fn count(
+        &mut self,
+        record: &Record<'_>,
+        is_nat: impl Fn(&str) -> bool,
+        ranges: Option<&IpRanges>,
+    ) {
+        let Some(hour) = Hour::of_unix_seconds(record.start) else {
+            self.bad_lines += 1;
+            return;
+        };
+        if hour.day() != self.day || !is_nat(record.interface_id) {
+            return;
+        }
+        let counted = Counted::of(record, ranges);
+        if counted == Counted::Nothing {
+            return;
+        }
+        let traffic = self
+            .hours
+            .entry((record.interface_id.to_owned(), hour))
+            .or_default();
+        match &counted {
+            // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
+            Counted::Cell(key, sums) => {
+                traffic.cells.entry(key.to_string()).or_default().add(*sums);
+            }
+            other => traffic.count(other),
+        }
+    }
+
+    /// Adds sums of an interface's hour.
+    pub fn add(&mut self, interface: &str, hour: Hour, traffic: &Traffic) {
+        self.hours
+            .entry((interface.to_owned(), hour))
+            .or_default()
+            .merge(traffic);
+    }
+
+    /// Adds another part of the same day.
+    pub fn merge(&mut self, other: &Self) {
+        for ((interface, hour), traffic) in &other.hours {
+            self.add(interface, *hour, traffic);
+        }
+        self.bad_lines += other.bad_lines;
+    }
+
+    /// Bytes of both counted legs.
+    pub fn bytes(&self) -> u64 {
+        let cells = self
+            .hours
+            .values()
+            .flat_map(|traffic| traffic.cells.values());
+        cells
+            .fold(Sums::default(), |mut all, sums| {
+                all.add(*sums);
+                all
+            })
+            .bytes
+    }
+
+    /// Bytes whose leg the log's format does not tell.
+    pub fn unclassified_bytes(&self) -> u64 {
+        self.hours
+            .values()
+            .map(|traffic| traffic.unclassified.bytes)
+            .sum()
+    }
+
+    /// SKIPDATA lines.
+    pub fn skipped(&self) -> u64 {
+        self.hours.values().map(|traffic| traffic.skipped).sum()
+    }
+
+    /// Whether nothing at all was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.hours.is_empty()
+    }
+}
