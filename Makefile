@@ -33,7 +33,8 @@ lint: rust compilers python ## check format, code, docs, dependencies and templa
 	RUSTDOCFLAGS="-D warnings" $(DOC)
 	@deny=$$(tools/get cargo-deny) && echo "cargo deny check licenses bans sources" && \
 	"$$deny" --locked check licenses bans sources
-	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml" && "$$lint" template.yaml
+	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml" && "$$lint" template.yaml && \
+	"$$(dirname "$$lint")/python" tests/check_template.py
 
 fmt: rust ## format the code
 	cargo fmt --all
@@ -50,7 +51,7 @@ validate: python ## check template.yaml as SAM transforms it
 
 build: rust python ## build the arm64 functions that `make deploy` uploads, into .aws-sam/build
 	@[ -f $(IP_RANGES_TABLE) ] || tools/ip-ranges $(IP_RANGES_TABLE) || \
-	echo "Packaging without the table of AWS's addresses: deploy with AddressTable=none."
+	echo "Packaging without the table of AWS's addresses: findings will not know the region of a destination."
 	@tools=$$(tools/get deploy-path) && \
 	PATH="$$tools:$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source $(ARGS)
 
