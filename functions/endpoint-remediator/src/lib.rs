@@ -1,1 +1,82 @@
-//! Skeleton.
+//! Plans, applies, verifies and undoes VPC endpoints; and, as a binary of its own, takes approvals.
+//!
+//! Nothing changes in a network without an approved plan, a journal entry and a way back. The remediator refuses to
+//! know who may approve: only [`EndpointApproval`] writes approvals, with a role of its own.
+
+mod actions;
+mod app;
+mod approval;
+mod asked;
+mod caller;
+mod change;
+mod config;
+mod ec2;
+mod engine;
+mod failure;
+mod journal;
+#[cfg(test)]
+mod model;
+mod moved;
+mod network;
+mod plan;
+mod reach;
+mod request;
+mod snapshot;
+mod store;
+mod verify;
+
+use aws_config::SdkConfig;
+use jiff::Timestamp;
+use lambda_runtime::{Context, Diagnostic};
+use serde_json::Value;
+use tollkeeper::error::report;
+
+use app::{App, Call};
+use failure::Failure;
+use request::Request;
+
+pub use approval::EndpointApproval;
+pub use config::{ApprovalConfig, Config};
+
+/// The function `endpoint-remediator`.
+#[derive(Debug)]
+pub struct EndpointRemediator {
+    app: App,
+}
+
+impl EndpointRemediator {
+    /// Builds the clients; calls nothing yet.
+    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+        Self {
+            app: App::new(config, sdk),
+        }
+    }
+
+    /// Answers one event: a tagged request or a finding by SNS.
+    pub async fn handle(&self, event: Value, context: &Context) -> Result<Value, Diagnostic> {
+        let call = Call {
+            request_id: context.request_id.clone(),
+            deadline: i64::try_from(context.deadline)
+                .ok()
+                .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
+                .unwrap_or(Timestamp::MAX),
+        };
+        Box::pin(self.answer(event, &call))
+            .await
+            .map_err(|failure| report(&failure))
+    }
+
+    async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
+        let app = &self.app;
+        match request::parse(event)? {
+            Request::Plan(request) => actions::plan(app, request, &plan::Promise::default()).await,
+            Request::Findings { findings, ignored } => {
+                actions::from_findings(app, &findings, ignored).await
+            }
+            Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
+            Request::Verify { plan_id } => actions::verify(app, &plan_id).await,
+            Request::Rollback { plan_id } => Box::pin(actions::rollback(app, &plan_id, call)).await,
+            Request::Status { plan_id } => actions::status(app, &plan_id).await,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The five actions, each observe, decide, act; and the case they work on.
+
+mod apply;
+mod plan;
+mod rollback;
+mod status;
+mod verify;
+
+use tollkeeper::aws::Versioned;
+use tollkeeper::canonical;
+use tollkeeper::plan::{PlanState, PlanSummary};
+
+pub(crate) use apply::apply;
+pub(crate) use plan::{from_findings, plan};
+pub(crate) use rollback::rollback;
+pub(crate) use status::status;
+pub(crate) use verify::verify;
+
+use crate::app::{App, Call};
+use crate::engine::{Engine, Journal, Pace};
+use crate::failure::{Failure, word};
+use crate::plan::Plan;
+use crate::snapshot::Snapshot;
+use crate::store::{Ledger, Lock, PlanJournal, StoredPlan};
+
+/// All that is known of one plan.
+pub(crate) struct Case {
+    pub(crate) stored: StoredPlan,
+    pub(crate) plan: Plan,
+    pub(crate) summary: Versioned<PlanSummary>,
+    pub(crate) journal: Journal,
+}
+
+impl Case {
+    /// Reads a plan and proves that it is the one its hash names.
+    async fn open(ledger: &Ledger, plan_id: &str) -> Result<Self, Failure> {
+        let missing = || Failure::NoPlan {
+            plan_id: plan_id.to_owned(),
+        };
+        let stored = ledger.plan(plan_id).await?.ok_or_else(missing)?;
+        let summary = ledger.summary(plan_id).await?.ok_or_else(missing)?;
+        if canonical::hash_text(&stored.plan_json) != stored.plan_hash {
+            let plan_id = plan_id.to_owned();
+            return Err(Failure::Tampered { plan_id });
+        }
+        let plan = serde_json::from_str(&stored.plan_json).map_err(|cause| Failure::Json {
+            what: "the stored plan",
+            cause,
+        })?;
+        Ok(Self {
+            stored,
+            plan,
+            summary,
+            journal: ledger.journal(plan_id).await?,
+        })
+    }
+
+    fn plan_id(&self) -> &str {
+        &self.stored.plan_id
+    }
+
+    fn state(&self) -> PlanState {
+        self.summary.item.state
+    }
+
+    fn wrong_state(&self, expected: &'static str) -> Failure {
+        Failure::WrongState {
+            plan_id: self.plan_id().to_owned(),
+            state: word(self.state()),
+            expected,
+        }
+    }
+
+    async fn set_state(&mut self, ledger: &Ledger, state: PlanState) -> Result<(), Failure> {
+        if self.state() != state {
+            self.summary.item.state = state;
+            ledger.put_summary(&mut self.summary).await?;
+        }
+        Ok(())
+    }
+
+    /// The snapshot the plan was made from.
+    fn snapshot(&self) -> Result<Snapshot, Failure> {
+        serde_json::from_str(&self.stored.snapshot_json).map_err(|cause| Failure::Json {
+            what: "the stored snapshot",
+            cause,
+        })
+    }
+
+    async fn observe(&self, app: &App) -> Result<Snapshot, Failure> {
+        let (_, scope) = crate::plan::normalise(self.plan.request.clone())?;
+        app.observe(&scope).await
+    }
+}
+
+/// How fast an endpoint is looked at again: most settle within a minute or two.
+const PACE: Pace = Pace {
+    first: std::time::Duration::from_millis(250),
+    most: std::time::Duration::from_secs(8),
+};
+
+fn engine<'a>(
+    app: &'a App,
+    journal: &'a PlanJournal<'a>,
+    vpc_id: &'a str,
+    lock: &Lock,
+    call: &Call,
+) -> Engine<'a, crate::ec2::Ec2, PlanJournal<'a>> {
+    Engine {
+        network: &app.ec2,
+        journal,
+        plan_id: journal.plan_id,
+        vpc_id,
+        fencing: lock.fencing,
+        clock: app.clock,
+        stop_at: call.stop_at(),
+        pace: PACE,
+    }
+}
+
+/// Runs `work` under the VPC's lock and gives the lock back whatever comes of it.
+async fn locked<T>(
+    app: &App,
+    ledger: &Ledger,
+    case: &Case,
+    call: &Call,
+    work: impl AsyncFnOnce(&Lock) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (vpc_id, until) = (
+        &case.plan.request.vpc_id,
+        call.lease_until(app.config.lease),
+    );
+    let lock = ledger.lock(
+        vpc_id,
+        case.plan_id(),
+        &call.request_id,
+        until,
+        (app.clock)(),
+    );
+    let lock = lock.await?;
+    let result = work(&lock).await;
+    if let Err(error) = ledger.unlock(lock, (app.clock)()).await {
+        // The lease ends by itself; what the run did counts more than this.
+        tracing::warn!(error = %error, "lock not released");
+    }
+    result
+}

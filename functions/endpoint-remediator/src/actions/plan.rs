@@ -1,0 +1,241 @@
+//! `plan`: look at the VPC, write down what would be done, tell people.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan;
+use serde_json::{Value, json};
+use tollkeeper::aws::{Alert, Versioned};
+use tollkeeper::finding::Finding;
+use tollkeeper::plan::{self as contract, PlanRequest, PlanState, PlanSummary};
+use tollkeeper::telemetry::Metrics;
+
+use crate::app::App;
+use crate::asked;
+use crate::failure::{Failure, word};
+use crate::plan::{self, Commands, Place, Promise, Sealed};
+use crate::snapshot::Snapshot;
+use crate::store::{Ledger, StoredPlan};
+
+/// Suggested life of an approval, in the command the text prints.
+const APPROVAL_HOURS: i64 = 24;
+
+/// Plans what findings advise, VPC by VPC.
+pub(crate) async fn from_findings(
+    app: &App,
+    findings: &[Finding],
+    mut ignored: Vec<String>,
+) -> Result<Value, Failure> {
+    let place = app.place().await?;
+    let mut plans = Vec::new();
+    for finding in findings {
+        match asked::plans(finding, &place) {
+            Err(reason) => ignored.push(reason),
+            Ok(wanted) => {
+                for (request, promise) in wanted {
+                    plans.push(plan(app, request, &promise).await?);
+                }
+            }
+        }
+    }
+    for reason in &ignored {
+        tracing::info!(reason, "finding asks for no plan");
+    }
+    Ok(json!({"plans": plans, "ignored": ignored}))
+}
+
+/// Plans one request. The same request on the same world is the same plan, told once.
+pub(crate) async fn plan(
+    app: &App,
+    request: PlanRequest,
+    promise: &Promise,
+) -> Result<Value, Failure> {
+    let (request, scope) = plan::normalise(request)?;
+    let place = app.place().await?;
+    let ledger = app.ledger(&place);
+    let snapshot = app.observe(&scope).await?;
+    let (sealed, known) = next_attempt(&ledger, &place, &request, &snapshot).await?;
+    let (steps, most) = (sealed.plan.steps.len(), app.config.max_changes);
+    if steps == 0 {
+        return Ok(
+            json!({"state": "nothing_to_do", "vpc_id": request.vpc_id, "why": sealed.plan.left_alone}),
+        );
+    }
+    if steps > most {
+        return Err(Failure::TooManyChanges { steps, most });
+    }
+    let (summary, is_new) = match known {
+        Some(summary) => (summary.item, false),
+        None => (
+            write(app, &ledger, &sealed, &snapshot, promise).await?,
+            true,
+        ),
+    };
+    let text = tell(app, &ledger, &sealed, &summary).await?;
+    Ok(json!({
+        "plan_id": sealed.id,
+        "plan_hash": sealed.hash,
+        "state": word(summary.state),
+        "new": is_new,
+        "steps": sealed.plan.steps.iter().map(|step| step.change.to_string()).collect::<Vec<_>>(),
+        "text": text,
+        "summary": summary,
+    }))
+}
+
+/// A plan that was finished (undone, or applied and its effect taken away by hand) can be made again: the next attempt
+/// has a hash and tokens of its own.
+async fn next_attempt(
+    ledger: &Ledger,
+    place: &Place,
+    request: &PlanRequest,
+    snapshot: &Snapshot,
+) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
+    let mut attempt = 0;
+    loop {
+        let sealed = plan::make(place, request, snapshot, attempt)?;
+        let known = ledger.summary(&sealed.id).await?;
+        let finished = known.as_ref().is_some_and(|summary| {
+            matches!(
+                summary.item.state,
+                PlanState::RolledBack | PlanState::Applied | PlanState::Verified
+            )
+        });
+        if !finished {
+            return Ok((sealed, known));
+        }
+        attempt += 1;
+    }
+}
+
+/// Body first: a summary without a body would be a plan that nobody can read.
+async fn write(
+    app: &App,
+    ledger: &Ledger,
+    sealed: &Sealed,
+    snapshot: &Snapshot,
+    promise: &Promise,
+) -> Result<PlanSummary, Failure> {
+    let now = (app.clock)();
+    let commands = Commands {
+        function_name: app.config.function_name.clone(),
+        approval_url: app.config.approval_url.clone(),
+        expires_at: whole_seconds(now + APPROVAL_HOURS.hours()),
+    };
+    let snapshot_json = serde_json::to_string(snapshot).map_err(|cause| Failure::Json {
+        what: "the snapshot",
+        cause,
+    })?;
+    let body = StoredPlan {
+        plan_id: sealed.id.clone(),
+        plan_hash: sealed.hash.clone(),
+        plan_json: sealed.json.clone(),
+        snapshot_json,
+        text: plan::text(sealed, promise, &commands),
+        told_at: None,
+    };
+    ledger.put_plan(&body).await?;
+    let mut summary = Versioned {
+        version: 0,
+        item: summary(sealed, now),
+    };
+    ledger.put_summary(&mut summary).await?;
+    Metrics::of("endpoint-remediator")
+        .count("PlansMade", 1)
+        .emit(now);
+    tracing::info!(
+        plan_id = sealed.id,
+        steps = sealed.plan.steps.len(),
+        "plan made"
+    );
+    Ok(summary.item)
+}
+
+fn whole_seconds(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+pub(crate) fn summary(sealed: &Sealed, now: jiff::Timestamp) -> PlanSummary {
+    let plan = &sealed.plan;
+    PlanSummary {
+        schema: contract::SCHEMA.to_owned(),
+        plan_id: sealed.id.clone(),
+        plan_hash: sealed.hash.clone(),
+        incident_id: plan.request.incident_id.clone(),
+        account: plan.account.clone(),
+        region: plan.region.clone(),
+        vpc_id: plan.request.vpc_id.clone(),
+        services: plan.request.services.clone(),
+        state: PlanState::Planned,
+        created_at: now,
+        applied_at: None,
+        endpoints: plan.endpoints.clone(),
+        monthly_cost: plan.monthly_cost.clone(),
+    }
+}
+
+/// Sends the plan's text unless that was done before; answers the text. A crash after sending sends it once more.
+async fn tell(
+    app: &App,
+    ledger: &Ledger,
+    sealed: &Sealed,
+    summary: &PlanSummary,
+) -> Result<String, Failure> {
+    let missing = || Failure::NoPlan {
+        plan_id: sealed.id.clone(),
+    };
+    let mut body = ledger.plan(&sealed.id).await?.ok_or_else(missing)?;
+    if body.told_at.is_none() {
+        app.alerts.send(&alert(summary, &body.text)?).await?;
+        body.told_at = Some((app.clock)());
+        ledger.put_plan(&body).await?;
+    }
+    Ok(body.text)
+}
+
+/// The attribute `kind` keeps this message away from the subscription that hands findings to this function.
+fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
+    let attributes = BTreeMap::from([
+        ("kind", "plan".to_owned()),
+        ("state", word(summary.state).to_owned()),
+        ("account", summary.account.clone()),
+        ("region", summary.region.clone()),
+    ]);
+    Ok(Alert {
+        subject: format!(
+            "Tollkeeper: {} waits for approval: {} in {}, {} a month",
+            summary.plan_id,
+            summary.services.join(", "),
+            summary.vpc_id,
+            summary.monthly_cost
+        ),
+        text: text.to_owned(),
+        json: serde_json::to_value(summary).map_err(|cause| Failure::Json {
+            what: "the plan's summary",
+            cause,
+        })?,
+        attributes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+
+    #[test]
+    fn the_summary_of_a_new_plan_is_the_golden_one() {
+        let (request, _) = plan::normalise(model::request()).unwrap();
+        let place = Place {
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let sealed = plan::make(&place, &request, &model::snapshot(), 0).unwrap();
+        let summary = summary(&sealed, "2026-10-14T06:31:00Z".parse().unwrap());
+        let golden = include_str!("../../../../events/contracts/plan-planned.json");
+        let golden: Value = serde_json::from_str(golden).unwrap();
+        assert_eq!(serde_json::to_value(&summary).unwrap(), golden);
+        let alert = alert(&summary, "text").unwrap();
+        assert_eq!(alert.json, golden);
+        assert_eq!(alert.attributes["kind"], "plan");
+    }
+}

@@ -1,0 +1,24 @@
+//! `status`: where a plan stands, from the ledger alone.
+
+use serde_json::{Value, json};
+
+use super::Case;
+use crate::app::App;
+use crate::failure::{Failure, word};
+
+/// Summary, journal, approval and text of a plan.
+pub(crate) async fn status(app: &App, plan_id: &str) -> Result<Value, Failure> {
+    let place = app.place().await?;
+    let ledger = app.ledger(&place);
+    let case = Case::open(&ledger, plan_id).await?;
+    let approval = ledger.approval(plan_id).await?;
+    let journal: Vec<_> = case.journal.values().map(|entry| &entry.item).collect();
+    Ok(json!({
+        "plan_id": plan_id,
+        "state": word(case.state()),
+        "summary": case.summary.item,
+        "approval": approval,
+        "journal": journal,
+        "text": case.stored.text,
+    }))
+}

@@ -1,0 +1,94 @@
+//! The remediator's clients and settings, and what a request brings along.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use tollkeeper::aws::{Alerts, Table};
+use tollkeeper::telemetry::wall_clock;
+
+use crate::caller::{Caller, IdentityError};
+use crate::config::Config;
+use crate::ec2::Ec2;
+use crate::failure::Failure;
+use crate::network::Network;
+use crate::plan::Place;
+use crate::snapshot::{Scope, Snapshot};
+use crate::store::Ledger;
+
+/// Time kept free at the end of an invocation, to write the outcome and answer.
+const MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// One invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) request_id: String,
+    /// When Lambda kills the function.
+    pub(crate) deadline: Timestamp,
+}
+
+impl Call {
+    /// When the last call to AWS may start.
+    pub(crate) fn stop_at(&self) -> Timestamp {
+        self.deadline - MARGIN
+    }
+
+    /// EC2 ignores fencing counters: the lease outlasts the function and its calls in flight.
+    pub(crate) fn lease_until(&self, lease: Duration) -> Timestamp {
+        self.deadline.checked_add(lease).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Everything the actions work with.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) ec2: Ec2,
+    pub(crate) alerts: Alerts,
+    pub(crate) clock: fn() -> Timestamp,
+    table: Table,
+    caller: Caller,
+    region: Option<String>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, sdk: &SdkConfig) -> Self {
+        let region = sdk.region().map(ToString::to_string);
+        let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
+        let sns = aws_sdk_sns::Client::new(sdk);
+        Self {
+            ec2: Ec2::new(
+                aws_sdk_ec2::Client::new(sdk),
+                region.clone().unwrap_or_default(),
+            ),
+            alerts: Alerts::new(sns, &config.alert_topic_arn),
+            table: Table::new(dynamodb, &config.ledger_table),
+            caller: Caller::new(aws_sdk_sts::Client::new(sdk)),
+            clock: wall_clock,
+            region,
+            config,
+        }
+    }
+
+    /// Account and region.
+    pub(crate) async fn place(&self) -> Result<Place, Failure> {
+        let region = self.region.clone().ok_or_else(IdentityError::no_region)?;
+        Ok(Place {
+            account: self.caller.account().await?.to_owned(),
+            region,
+        })
+    }
+
+    pub(crate) fn ledger(&self, place: &Place) -> Ledger {
+        Ledger::new(self.table.clone(), place.clone())
+    }
+
+    /// The VPC as it is now.
+    pub(crate) async fn observe(&self, scope: &Scope) -> Result<Snapshot, Failure> {
+        let found = self.ec2.observe(scope).await?;
+        found.ok_or_else(|| Failure::NoVpc {
+            vpc_id: scope.vpc_id.clone(),
+            region: self.region.clone().unwrap_or_default(),
+        })
+    }
+}

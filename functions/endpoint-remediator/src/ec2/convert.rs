@@ -1,0 +1,113 @@
+//! The SDK's shapes to ours. Total: an absent field becomes the value that decides nothing.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types;
+use tollkeeper::plan::EndpointKind;
+
+use super::Ec2;
+use crate::change::Peer;
+use crate::snapshot::{Endpoint, EndpointState, Group, Owner, RouteTable, Rule};
+
+pub(super) fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    tags.iter()
+        .map(|tag| (text(tag.key()), text(tag.value())))
+        .collect()
+}
+
+fn owned(text: Option<&str>) -> String {
+    text.unwrap_or_default().to_owned()
+}
+
+impl Ec2 {
+    /// An endpoint; `None` for kinds that this product does not handle.
+    pub(super) fn endpoint_of(&self, from: &types::VpcEndpoint) -> Option<Endpoint> {
+        let kind = kind(from.vpc_endpoint_type()?.as_str())?;
+        let state = from.state().map_or("", types::State::as_str);
+        let group = |group: &types::SecurityGroupIdentifier| owned(group.group_id());
+        Some(Endpoint {
+            id: owned(from.vpc_endpoint_id()),
+            service: self
+                .short_name(from.service_name().unwrap_or_default())
+                .to_owned(),
+            kind,
+            state: EndpointState::of(state),
+            private_dns: from.private_dns_enabled() == Some(true),
+            subnets: from.subnet_ids().to_vec(),
+            groups: from.groups().iter().map(group).collect(),
+            route_tables: from.route_table_ids().to_vec(),
+            owner: Owner::of(&tags(from.tags())),
+        })
+    }
+}
+
+pub(super) fn kind(word: &str) -> Option<EndpointKind> {
+    match word.to_ascii_lowercase().as_str() {
+        "gateway" => Some(EndpointKind::Gateway),
+        "interface" => Some(EndpointKind::Interface),
+        _ => None,
+    }
+}
+
+pub(super) fn group(from: &types::SecurityGroup) -> Group {
+    Group {
+        id: owned(from.group_id()),
+        name: owned(from.group_name()),
+        owner: Owner::of(&tags(from.tags())),
+        ingress: rules(from.ip_permissions()),
+        egress: rules(from.ip_permissions_egress()),
+    }
+}
+
+fn rules(permissions: &[types::IpPermission]) -> Vec<Rule> {
+    permissions.iter().flat_map(rules_of).collect()
+}
+
+fn rules_of(permission: &types::IpPermission) -> Vec<Rule> {
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+    let v4 = permission
+        .ip_ranges()
+        .iter()
+        .map(|range| Peer::Cidr(owned(range.cidr_ip())));
+    let v6 = permission
+        .ipv6_ranges()
+        .iter()
+        .map(|range| Peer::Cidr(owned(range.cidr_ipv6())));
+    let groups = permission.user_id_group_pairs().iter();
+    let groups = groups.map(|pair| Peer::Group(owned(pair.group_id())));
+    let lists = permission.prefix_list_ids().iter();
+    let lists = lists.map(|list| Peer::PrefixList(owned(list.prefix_list_id())));
+    let rule = |peer| Rule {
+        protocol: owned(permission.ip_protocol()),
+        from_port: port(permission.from_port()),
+        to_port: port(permission.to_port()),
+        peer,
+    };
+    v4.chain(v6).chain(groups).chain(lists).map(rule).collect()
+}
+
+/// A table with those of its endpoint routes that lead to `endpoints`.
+pub(super) fn route_table(from: &types::RouteTable, endpoints: &[Endpoint]) -> RouteTable {
+    let routes = from.routes();
+    let default = routes
+        .iter()
+        .find(|route| route.destination_cidr_block() == Some("0.0.0.0/0"));
+    let gateways = routes.iter().filter_map(types::Route::gateway_id);
+    let is_known = |id: &&str| endpoints.iter().any(|endpoint| endpoint.id == **id);
+    RouteTable {
+        id: owned(from.route_table_id()),
+        default_target: default.and_then(target).map(str::to_owned),
+        endpoint_routes: gateways.filter(is_known).map(str::to_owned).collect(),
+    }
+}
+
+fn target(route: &types::Route) -> Option<&str> {
+    route
+        .gateway_id()
+        .or_else(|| route.nat_gateway_id())
+        .or_else(|| route.transit_gateway_id())
+        .or_else(|| route.network_interface_id())
+        .or_else(|| route.instance_id())
+        .or_else(|| route.vpc_peering_connection_id())
+}

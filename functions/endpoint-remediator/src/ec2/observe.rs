@@ -1,0 +1,236 @@
+//! Reading: one VPC as a snapshot, all pages.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{self, VpcAttributeName};
+
+use super::{Ec2, convert, failed, filter, unless_gone};
+use crate::network::NetworkError;
+use crate::plan::group_name;
+use crate::snapshot::{
+    Endpoint, EndpointState, Group, RouteTable, Scope, Service, Snapshot, Subnet, Vpc,
+};
+
+impl Ec2 {
+    pub(super) async fn snapshot(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {
+        let Some(vpc) = self.vpc(&scope.vpc_id).await? else {
+            return Ok(None);
+        };
+        let endpoints = self.endpoints(scope).await?;
+        let tables = self.tables(&scope.vpc_id).await?;
+        let snapshot = Snapshot {
+            vpc,
+            subnets: self.subnets(&scope.vpc_id, &tables).await?,
+            route_tables: route_tables(&tables, &endpoints),
+            groups: self.groups(scope, &endpoints).await?,
+            endpoints,
+            services: self.services(scope).await?,
+        };
+        Ok(Some(snapshot.sorted()))
+    }
+
+    async fn vpc(&self, id: &str) -> Result<Option<Vpc>, NetworkError> {
+        let reply = self.client.describe_vpcs().vpc_ids(id).send().await;
+        let found = unless_gone(reply.map_err(failed("DescribeVpcs")))?;
+        let Some(vpc) = found.and_then(|reply| reply.vpcs.unwrap_or_default().into_iter().next())
+        else {
+            return Ok(None);
+        };
+        let attached = vpc.cidr_block_association_set().iter().filter(|block| {
+            let state = block.cidr_block_state().and_then(|state| state.state());
+            state.is_none_or(|state| state.as_str().eq_ignore_ascii_case("associated"))
+        });
+        let mut cidrs: Vec<String> = attached
+            .filter_map(|block| block.cidr_block())
+            .map(str::to_owned)
+            .collect();
+        if cidrs.is_empty() {
+            cidrs.extend(vpc.cidr_block().map(str::to_owned));
+        }
+        Ok(Some(Vpc {
+            id: id.to_owned(),
+            owner: vpc.owner_id().unwrap_or_default().to_owned(),
+            cidrs,
+            dns_support: self
+                .attribute(id, VpcAttributeName::EnableDnsSupport)
+                .await?,
+            dns_hostnames: self
+                .attribute(id, VpcAttributeName::EnableDnsHostnames)
+                .await?,
+        }))
+    }
+
+    async fn attribute(&self, vpc: &str, name: VpcAttributeName) -> Result<bool, NetworkError> {
+        let call = self
+            .client
+            .describe_vpc_attribute()
+            .vpc_id(vpc)
+            .attribute(name);
+        let reply = call.send().await.map_err(failed("DescribeVpcAttribute"))?;
+        let value = reply.enable_dns_support().or(reply.enable_dns_hostnames());
+        Ok(value.and_then(types::AttributeBooleanValue::value) == Some(true))
+    }
+
+    async fn tables(&self, vpc: &str) -> Result<Vec<types::RouteTable>, NetworkError> {
+        let call = self
+            .client
+            .describe_route_tables()
+            .filters(filter("vpc-id", vpc));
+        let pages = call.into_paginator().items().send();
+        pages
+            .try_collect()
+            .await
+            .map_err(failed("DescribeRouteTables"))
+    }
+
+    async fn subnets(
+        &self,
+        vpc: &str,
+        tables: &[types::RouteTable],
+    ) -> Result<Vec<Subnet>, NetworkError> {
+        let table_of = Associations::of(tables);
+        let call = self
+            .client
+            .describe_subnets()
+            .filters(filter("vpc-id", vpc));
+        let pages = call.into_paginator().items().send();
+        let found: Vec<types::Subnet> = pages
+            .try_collect()
+            .await
+            .map_err(failed("DescribeSubnets"))?;
+        let subnet = |from: &types::Subnet| {
+            let id = from.subnet_id().unwrap_or_default();
+            let free = from.available_ip_address_count().unwrap_or_default();
+            Subnet {
+                id: id.to_owned(),
+                zone: from.availability_zone().unwrap_or_default().to_owned(),
+                route_table: table_of.table(id).to_owned(),
+                free_addresses: u32::try_from(free).unwrap_or(0),
+            }
+        };
+        Ok(found.iter().map(subnet).collect())
+    }
+
+    async fn endpoints(&self, scope: &Scope) -> Result<Vec<Endpoint>, NetworkError> {
+        let call = self.client.describe_vpc_endpoints();
+        let call = call.filters(filter("vpc-id", &scope.vpc_id));
+        let pages = call.into_paginator().items().send();
+        let found: Vec<types::VpcEndpoint> = pages
+            .try_collect()
+            .await
+            .map_err(failed("DescribeVpcEndpoints"))?;
+        let endpoints = found.iter().filter_map(|from| self.endpoint_of(from));
+        // Deleted and failed ones stay listed for a while and stand in nobody's way.
+        let matters = |endpoint: &Endpoint| {
+            scope.services.contains(&endpoint.service)
+                && !matches!(
+                    endpoint.state,
+                    EndpointState::Deleted | EndpointState::Failed
+                )
+        };
+        Ok(endpoints.filter(matters).collect())
+    }
+
+    async fn groups(
+        &self,
+        scope: &Scope,
+        endpoints: &[Endpoint],
+    ) -> Result<Vec<Group>, NetworkError> {
+        let call = self.client.describe_security_groups();
+        let call = call.filters(filter("vpc-id", &scope.vpc_id));
+        let pages = call.into_paginator().items().send();
+        let found: Vec<types::SecurityGroup> = pages
+            .try_collect()
+            .await
+            .map_err(failed("DescribeSecurityGroups"))?;
+        let named: Vec<String> = scope.services.iter().map(|name| group_name(name)).collect();
+        let matters = |group: &Group| {
+            scope.groups.contains(&group.id)
+                || named.contains(&group.name)
+                || endpoints
+                    .iter()
+                    .any(|endpoint| endpoint.groups.contains(&group.id))
+        };
+        Ok(found.iter().map(convert::group).filter(matters).collect())
+    }
+
+    /// Services by filter, not by name: an unknown name is then an absent row, not an error for the whole call.
+    async fn services(&self, scope: &Scope) -> Result<Vec<Service>, NetworkError> {
+        let names = scope
+            .services
+            .iter()
+            .map(|name| self.full_name(name))
+            .collect();
+        let by_name = types::Filter::builder()
+            .name("service-name")
+            .set_values(Some(names));
+        let by_name = by_name.build();
+        let mut services = Vec::new();
+        let mut token = None;
+        loop {
+            let call = self.client.describe_vpc_endpoint_services();
+            let call = call.filters(by_name.clone()).set_next_token(token.take());
+            let reply = call.send().await;
+            let reply = reply.map_err(failed("DescribeVpcEndpointServices"))?;
+            services.extend(
+                reply
+                    .service_details()
+                    .iter()
+                    .flat_map(|row| self.offers(row)),
+            );
+            match reply.next_token {
+                Some(next) if !next.is_empty() => token = Some(next),
+                _ => return Ok(services),
+            }
+        }
+    }
+
+    fn offers(&self, row: &types::ServiceDetail) -> Vec<Service> {
+        let types = row.service_type().iter();
+        let kinds = types.filter_map(|detail| convert::kind(detail.service_type()?.as_str()));
+        let offer = |kind| Service {
+            name: self
+                .short_name(row.service_name().unwrap_or_default())
+                .to_owned(),
+            kind,
+            zones: row.availability_zones().to_vec(),
+        };
+        kinds.map(offer).collect()
+    }
+}
+
+fn route_tables(tables: &[types::RouteTable], endpoints: &[Endpoint]) -> Vec<RouteTable> {
+    let table = |from| convert::route_table(from, endpoints);
+    tables.iter().map(table).collect()
+}
+
+/// Which table a subnet follows: its own association, else the main table.
+struct Associations<'a> {
+    by_subnet: BTreeMap<&'a str, &'a str>,
+    main: &'a str,
+}
+
+impl<'a> Associations<'a> {
+    fn of(tables: &'a [types::RouteTable]) -> Self {
+        let mut all = Self {
+            by_subnet: BTreeMap::new(),
+            main: "",
+        };
+        for table in tables {
+            let id = table.route_table_id().unwrap_or_default();
+            for association in table.associations() {
+                if association.main() == Some(true) {
+                    all.main = id;
+                }
+                if let Some(subnet) = association.subnet_id() {
+                    all.by_subnet.insert(subnet, id);
+                }
+            }
+        }
+        all
+    }
+
+    fn table(&self, subnet: &str) -> &'a str {
+        self.by_subnet.get(subnet).copied().unwrap_or(self.main)
+    }
+}

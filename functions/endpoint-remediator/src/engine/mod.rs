@@ -1,0 +1,194 @@
+//! Carries out a plan's steps and undoes them: intent to the journal, call, outcome to the journal.
+//!
+//! One path serves the first run and every resume: what an entry meant to do is read back before it is done, so a
+//! crash at any point leaves nothing done twice. It refuses to know what a plan is for, and stops in good time before
+//! the function's deadline; the next call goes on from the journal.
+
+mod apply;
+mod undo;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tollkeeper::aws::Versioned;
+
+use crate::change::Change;
+use crate::journal::{Entry, client_token};
+use crate::network::{Network, NetworkError, Stamp};
+use crate::snapshot::{Endpoint, EndpointState, Rule};
+use crate::store::StoreError;
+
+/// Entries by step, each with the version it was read or written at.
+pub(crate) type Journal = BTreeMap<u32, Versioned<Entry>>;
+
+/// Where entries are kept.
+pub(crate) trait Keep {
+    /// Writes the entry over exactly the version it holds, and raises that.
+    async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), StoreError>;
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing is left to do.
+    Finished,
+    /// The deadline came first; call again.
+    OutOfTime {
+        /// What it was waiting for or about to do.
+        at: String,
+    },
+}
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    #[error("step {step} ({what}): {cause}")]
+    Network {
+        step: u32,
+        what: String,
+        cause: NetworkError,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The endpoint will not become usable.
+    #[error("step {step}: endpoint {endpoint} is {state}, it will not become available")]
+    Unusable {
+        step: u32,
+        endpoint: String,
+        state: String,
+    },
+    /// A step refers to one that made nothing.
+    #[error(
+        "step {step} refers to a step that has made nothing: the journal does not fit the plan"
+    )]
+    Dangling { step: u32 },
+    /// Undoing would take away what others have come to use.
+    #[error("step {step}: {endpoint} is used by {users}, which this plan did not add; it stays")]
+    InUse {
+        step: u32,
+        endpoint: String,
+        users: String,
+    },
+}
+
+/// How long to wait between two looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(crate) first: Duration,
+    pub(crate) most: Duration,
+}
+
+/// One run.
+pub(crate) struct Engine<'a, N, K> {
+    pub(crate) network: &'a N,
+    pub(crate) journal: &'a K,
+    pub(crate) plan_id: &'a str,
+    pub(crate) vpc_id: &'a str,
+    /// The lock's counter.
+    pub(crate) fencing: i64,
+    pub(crate) clock: fn() -> Timestamp,
+    /// No call starts after this.
+    pub(crate) stop_at: Timestamp,
+    pub(crate) pace: Pace,
+}
+
+impl<N: Network, K: Keep> Engine<'_, N, K> {
+    fn stamp(&self, step: u32) -> Stamp {
+        Stamp {
+            vpc_id: self.vpc_id.to_owned(),
+            plan_id: self.plan_id.to_owned(),
+            step,
+            client_token: client_token(self.plan_id, step),
+        }
+    }
+
+    fn has_time(&self) -> bool {
+        (self.clock)() < self.stop_at
+    }
+
+    async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), EngineError> {
+        entry.item.fencing = self.fencing;
+        Ok(self.journal.keep(entry).await?)
+    }
+
+    /// Looks again until `look` has an answer or the time is over. Errors that pass count as no answer.
+    async fn until<T>(
+        &self,
+        mut look: impl AsyncFnMut() -> Result<Option<T>, NetworkError>,
+    ) -> Result<Option<T>, NetworkError> {
+        let mut pause = self.pace.first;
+        loop {
+            match look().await {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) if error.passes() => {
+                    tracing::info!(
+                        operation = error.operation,
+                        code = error.code,
+                        "trying again"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+            let wake = (self.clock)().checked_add(pause).unwrap_or(self.stop_at);
+            if wake >= self.stop_at {
+                return Ok(None);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(self.pace.most);
+        }
+    }
+
+    /// Whether a change that creates nothing is so already.
+    async fn is_so(&self, change: &Change<String>) -> Result<bool, NetworkError> {
+        Ok(match change {
+            Change::Allow {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let rule = Rule::tcp(*port, peer.clone());
+                let found = self.network.group(group).await?;
+                found.is_some_and(|group| group.rules(*direction).contains(&rule))
+            }
+            Change::AssociateRouteTable {
+                endpoint,
+                route_table,
+            } => {
+                let found = self.live_endpoint(endpoint).await?;
+                found.is_some_and(|endpoint| endpoint.route_tables.contains(route_table))
+            }
+            Change::SwitchPrivateDnsOn { endpoint, .. } => {
+                let found = self.live_endpoint(endpoint).await?;
+                found.is_some_and(|endpoint| endpoint.private_dns)
+            }
+            Change::CreateGroup { .. }
+            | Change::CreateGatewayEndpoint { .. }
+            | Change::CreateInterfaceEndpoint { .. } => false,
+        })
+    }
+
+    async fn live_endpoint(&self, id: &str) -> Result<Option<Endpoint>, NetworkError> {
+        let found = self.network.endpoint(id).await?;
+        Ok(found.filter(|endpoint| {
+            !matches!(
+                endpoint.state,
+                EndpointState::Deleting | EndpointState::Deleted
+            )
+        }))
+    }
+}
+
+/// A network's error at a step.
+fn at(step: u32, change: &Change<String>) -> impl Fn(NetworkError) -> EngineError + Copy {
+    move |cause| EngineError::Network {
+        step,
+        what: change.to_string(),
+        cause,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! A plan in the making: steps with their numbers, and what is said about them.
+
+use std::collections::BTreeSet;
+
+use tollkeeper::plan::{PlanRequest, PlannedEndpoint};
+
+use crate::change::{Change, Step, Target};
+use crate::snapshot::{Snapshot, Subnet};
+
+pub(super) struct Draft<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) request: &'a PlanRequest,
+    pub(super) steps: Vec<Step>,
+    pub(super) endpoints: Vec<PlannedEndpoint>,
+    pub(super) left_alone: Vec<String>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, request: &'a PlanRequest) -> Self {
+        Self {
+            snapshot,
+            request,
+            steps: Vec::new(),
+            endpoints: Vec::new(),
+            left_alone: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds a step and answers how later steps refer to what it makes. The same change is planned once.
+    pub(super) fn step(&mut self, change: Change<Target>) -> Target {
+        if let Some(known) = self.steps.iter().find(|step| step.change == change) {
+            return Target::Step(known.number);
+        }
+        let number = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        self.steps.push(Step { number, change });
+        Target::Step(number)
+    }
+
+    pub(super) fn leave(&mut self, reason: String) {
+        self.left_alone.push(reason);
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// Subnets without a default route to an internet gateway.
+    pub(super) fn private_subnets(&self) -> impl Iterator<Item = &'a Subnet> {
+        let public: BTreeSet<&str> = self
+            .snapshot
+            .route_tables
+            .iter()
+            .filter(|table| {
+                let target = table.default_target.as_deref().unwrap_or_default();
+                target.starts_with("igw-")
+            })
+            .map(|table| table.id.as_str())
+            .collect();
+        let subnets = self.snapshot.subnets.iter();
+        subnets.filter(move |subnet| !public.contains(subnet.route_table.as_str()))
+    }
+
+    /// What the snapshot shows or cannot show about the ways out of the VPC.
+    pub(super) fn warn_about_network(&mut self) {
+        let through_hub: Vec<&str> = self
+            .snapshot
+            .route_tables
+            .iter()
+            .filter(|table| {
+                let target = table.default_target.as_deref().unwrap_or_default();
+                target.starts_with("tgw-")
+            })
+            .map(|table| table.id.as_str())
+            .collect();
+        if !through_hub.is_empty() {
+            self.warn(format!(
+                "{} leave through a transit gateway: gateway endpoints serve only clients of the VPC they are in, so \
+                 nobody behind a central egress VPC is served by one there",
+                through_hub.join(", ")
+            ));
+        }
+        if !self.steps.is_empty() {
+            self.warn(
+                "Not looked at: network ACLs, custom DNS servers, bucket and IAM policies that allow the NAT \
+                 gateway's address (aws:SourceIp does not match traffic through an endpoint)"
+                    .to_owned(),
+            );
+        }
+    }
+}

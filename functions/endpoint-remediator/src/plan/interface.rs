@@ -1,0 +1,241 @@
+//! Interface endpoints with private DNS, their groups, and the Kafka pollers' way to brokers and endpoints.
+//!
+//! Private DNS moves *every* client of the VPC, so each endpoint's group admits the whole VPC on 443, and a service is
+//! left alone where the pollers named in the request would lose it.
+
+use std::collections::BTreeMap;
+
+use tollkeeper::plan::{EndpointKind, KafkaPollers, PlannedEndpoint};
+
+use super::draft::Draft;
+use crate::change::{Change, Direction, Peer, Target};
+use crate::reach;
+use crate::snapshot::{Endpoint, Group};
+
+const HTTPS: u16 = 443;
+
+/// Addresses that must be free in a subnet: an endpoint takes one, AWS wants some left.
+const ROOM: u32 = 8;
+
+/// Name of the group of an endpoint that this product makes.
+pub(crate) fn group_name(service: &str) -> String {
+    format!("tollkeeper-{service}")
+}
+
+/// Plans all interface endpoints of the request: everything dark first, private DNS last.
+pub(super) fn plan(draft: &mut Draft<'_>, gateway_services: &[&str]) {
+    let request = draft.request;
+    for pollers in &request.kafka_pollers {
+        reach_brokers(draft, pollers);
+    }
+    let mut dark = Vec::new();
+    for service in &request.services {
+        if gateway_services.contains(&service.as_str()) {
+            continue;
+        }
+        match endpoint(draft, service) {
+            Ok(endpoint) => dark.push((service.clone(), endpoint)),
+            Err(reason) => draft.leave(format!("{service}: {reason}")),
+        }
+    }
+    for (service, endpoint) in dark {
+        draft.step(Change::SwitchPrivateDnsOn { service, endpoint });
+    }
+}
+
+/// The steps up to the dark endpoint, or why there is none to make.
+fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
+    let snapshot = draft.snapshot;
+    if let Some(existing) = find_existing(draft, service) {
+        return Err(describe_existing(draft, existing));
+    }
+    let offer = snapshot
+        .services
+        .iter()
+        .find(|offer| offer.name == service && offer.kind == EndpointKind::Interface)
+        .ok_or("AWS offers no interface endpoint of this name here")?;
+    if !(snapshot.vpc.dns_support && snapshot.vpc.dns_hostnames) {
+        return Err(format!(
+            "private DNS needs enableDnsSupport and enableDnsHostnames on {}, and they are not both on",
+            snapshot.vpc.id
+        ));
+    }
+    let name = group_name(service);
+    if let Some(taken) = snapshot.groups.iter().find(|group| group.name == name) {
+        return Err(format!(
+            "a security group {name} exists ({}); delete or rename it first",
+            taken.id
+        ));
+    }
+    let restricted = pollers_that_need_a_rule(draft);
+    for group in &restricted {
+        if let Some(owned) = group.owner.declares_it_elsewhere() {
+            return Err(format!(
+                "the pollers' group {} {owned} and would lose {service}; its owner must first let it out on TCP \
+                 {HTTPS} to {}",
+                group.id,
+                snapshot.vpc.cidrs.join(", ")
+            ));
+        }
+    }
+    let by_zone = subnet_a_zone(draft, &offer.zones)?;
+    let group = draft.step(Change::CreateGroup {
+        name,
+        service: service.to_owned(),
+    });
+    for cidr in &snapshot.vpc.cidrs {
+        draft.step(allow(
+            &group,
+            Direction::Ingress,
+            HTTPS,
+            Peer::Cidr(cidr.clone()),
+        ));
+    }
+    let zones: Vec<String> = by_zone.keys().cloned().collect();
+    let endpoint = draft.step(Change::CreateInterfaceEndpoint {
+        service: service.to_owned(),
+        subnets: by_zone.into_values().collect(),
+        zones: zones.clone(),
+        group: group.clone(),
+    });
+    for pollers in restricted {
+        let from = Target::Id(pollers.id.clone());
+        draft.step(allow(
+            &from,
+            Direction::Egress,
+            HTTPS,
+            Peer::Group(group.clone()),
+        ));
+    }
+    draft.endpoints.push(PlannedEndpoint {
+        service: service.to_owned(),
+        kind: EndpointKind::Interface,
+        endpoint_id: None,
+        zones,
+    });
+    draft.warn(
+        "Private DNS moves every client of the VPC, and of networks that resolve through it, to the endpoint; the \
+         endpoint's group admits the VPC's own ranges only"
+            .to_owned(),
+    );
+    Ok(endpoint)
+}
+
+fn allow(group: &Target, direction: Direction, port: u16, peer: Peer<Target>) -> Change<Target> {
+    Change::Allow {
+        group: group.clone(),
+        direction,
+        port,
+        peer,
+    }
+}
+
+fn find_existing<'a>(draft: &Draft<'a>, service: &str) -> Option<&'a Endpoint> {
+    let mut endpoints = draft.snapshot.endpoints.iter();
+    endpoints.find(|found| found.service == service && found.kind == EndpointKind::Interface)
+}
+
+fn describe_existing(draft: &Draft<'_>, existing: &Endpoint) -> String {
+    let id = &existing.id;
+    if !existing.private_dns {
+        return format!(
+            "{id} exists with private DNS off; it is not changed, and a second endpoint beside it is for its owner \
+             to decide"
+        );
+    }
+    let vpc = &draft.snapshot.vpc;
+    let admitting = existing.groups.iter().any(|id| {
+        let group = draft.snapshot.group(id);
+        group.is_some_and(|group| reach::admits(&group.ingress, HTTPS, None, &vpc.cidrs))
+    });
+    if admitting {
+        format!("{id} serves it already, with private DNS on")
+    } else {
+        format!(
+            "{id} has private DNS on, but none of its groups ({}) admits all of {} on TCP {HTTPS}; it is not changed",
+            existing.groups.join(", "),
+            vpc.cidrs.join(", ")
+        )
+    }
+}
+
+/// One private subnet with free addresses for each zone the service supports; the pollers' own where there is one.
+fn subnet_a_zone(
+    draft: &mut Draft<'_>,
+    zones: &[String],
+) -> Result<BTreeMap<String, String>, String> {
+    let pollers = draft.request.kafka_pollers.iter();
+    let preferred: Vec<&String> = pollers.flat_map(|pollers| &pollers.subnets).collect();
+    let mut candidates: Vec<_> = draft.private_subnets().collect();
+    candidates.sort_by_key(|subnet| (!preferred.contains(&&subnet.id), &subnet.id));
+    let (mut chosen, mut skipped) = (BTreeMap::new(), BTreeMap::new());
+    for subnet in candidates {
+        if !zones.contains(&subnet.zone) {
+            skipped.insert(&subnet.zone, "the service is not offered there");
+        } else if subnet.free_addresses < ROOM {
+            skipped.insert(&subnet.zone, "its private subnets have no free addresses");
+        } else {
+            let entry = chosen.entry(subnet.zone.clone());
+            entry.or_insert_with(|| subnet.id.clone());
+        }
+    }
+    skipped.retain(|zone, _| !chosen.contains_key(*zone));
+    for (zone, why) in &skipped {
+        draft.warn(format!(
+            "No interface in zone {zone}: {why}; its clients cross zones"
+        ));
+    }
+    if chosen.is_empty() {
+        return Err(
+            "no zone has a private subnet with free addresses where the service is offered"
+                .to_owned(),
+        );
+    }
+    Ok(chosen)
+}
+
+/// Groups of pollers that reach the internet on 443 by some rule but not the VPC's own addresses.
+fn pollers_that_need_a_rule<'a>(draft: &Draft<'a>) -> Vec<&'a Group> {
+    let snapshot = draft.snapshot;
+    let named = draft.request.kafka_pollers.iter();
+    let mut groups: Vec<&Group> = named
+        .filter_map(|pollers| snapshot.group(&pollers.security_group))
+        .filter(|group| !reach::admits(&group.egress, HTTPS, None, &snapshot.vpc.cidrs))
+        .collect();
+    groups.dedup();
+    groups
+}
+
+fn reach_brokers(draft: &mut Draft<'_>, pollers: &KafkaPollers) {
+    let snapshot = draft.snapshot;
+    let (Some(from), Some(brokers)) = (
+        snapshot.group(&pollers.security_group),
+        snapshot.group(&pollers.broker_security_group),
+    ) else {
+        return;
+    };
+    let (port, cidrs) = (pollers.broker_port, &snapshot.vpc.cidrs);
+    if !reach::admits(&brokers.ingress, port, Some(&from.id), cidrs) {
+        draft.warn(format!(
+            "The brokers' group {} does not admit the pollers' group {} on TCP {port} as far as its rules show; this \
+             plan does not change it",
+            brokers.id, from.id
+        ));
+    }
+    if reach::admits(&from.egress, port, Some(&brokers.id), cidrs) {
+        return;
+    }
+    if let Some(owned) = from.owner.declares_it_elsewhere() {
+        return draft.leave(format!(
+            "rule: the pollers' group {} {owned}; its owner would let it out on TCP {port} to {}",
+            from.id, brokers.id
+        ));
+    }
+    let peer = Peer::Group(Target::Id(brokers.id.clone()));
+    draft.step(allow(
+        &Target::Id(from.id.clone()),
+        Direction::Egress,
+        port,
+        peer,
+    ));
+}

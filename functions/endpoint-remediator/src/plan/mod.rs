@@ -1,0 +1,227 @@
+//! From a request and a snapshot to a plan: the same world gives the same plan, byte for byte.
+//!
+//! Pure. A plan that leaves something alone says what and why; it never plans a change that would take a service away
+//! from somebody who reaches it today, as far as the snapshot shows. It refuses to know the clock: nothing in a plan
+//! depends on when it was made.
+
+mod draft;
+mod gateway;
+mod interface;
+mod text;
+
+use serde::{Deserialize, Serialize};
+use tollkeeper::canonical::{self, NotCanonical};
+use tollkeeper::money::Money;
+use tollkeeper::plan::{EndpointKind, PlanRequest, PlannedEndpoint};
+use tollkeeper::prices::{self, UnknownRegion};
+
+use crate::change::Step;
+use crate::snapshot::{Scope, Snapshot};
+use draft::Draft;
+pub(crate) use interface::group_name;
+pub(crate) use text::{Commands, Promise, text};
+
+const SCHEMA: &str = "plan-body/v1";
+
+/// Services that AWS gives gateway endpoints.
+const GATEWAY_SERVICES: [&str; 2] = ["dynamodb", "s3"];
+
+/// Where the plan belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+/// Everything an approval binds. Its canonical JSON is what is hashed and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) schema: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// How many plans of the same hash were finished before: a plan that was undone can be made again.
+    pub(crate) attempt: u32,
+    pub(crate) request: PlanRequest,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) endpoints: Vec<PlannedEndpoint>,
+    /// What it does not do, and why.
+    pub(crate) left_alone: Vec<String>,
+    /// What happens to traffic, and what was not looked at.
+    pub(crate) warnings: Vec<String>,
+    /// Hours of the interface endpoints at list price, without bytes.
+    pub(crate) monthly_cost: Money,
+    pub(crate) snapshot_hash: String,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error(transparent)]
+    UnknownRegion(#[from] UnknownRegion),
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+    /// The request names something that the VPC does not have.
+    #[error("VPC {vpc_id} has no {kind} `{id}`: expected one that lives in it")]
+    NotInVpc {
+        vpc_id: String,
+        kind: &'static str,
+        id: String,
+    },
+    /// The request itself makes no sense.
+    #[error("{field} `{value}` is wrong: expected {expected}")]
+    Request {
+        field: &'static str,
+        value: String,
+        expected: &'static str,
+    },
+}
+
+/// A plan with the canonical text that its hash is taken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub(crate) plan: Plan,
+    pub(crate) json: String,
+    pub(crate) hash: String,
+    pub(crate) id: String,
+}
+
+/// The request in one order, checked; and what has to be looked at to plan it.
+pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope), PlanError> {
+    let wrong = |field, value: &str, expected| PlanError::Request {
+        field,
+        value: value.to_owned(),
+        expected,
+    };
+    if !request.vpc_id.starts_with("vpc-") {
+        return Err(wrong("vpc_id", &request.vpc_id, "an id such as vpc-0a1b2c"));
+    }
+    if request.services.is_empty() {
+        return Err(wrong(
+            "services",
+            "[]",
+            "at least one, such as s3 or lambda",
+        ));
+    }
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-'))
+    };
+    if let Some(odd) = request.services.iter().find(|name| !is_name(name)) {
+        return Err(wrong(
+            "services",
+            odd,
+            "a name as endpoints spell it: s3, lambda, ecr.api",
+        ));
+    }
+    if request
+        .kafka_pollers
+        .iter()
+        .any(|pollers| pollers.broker_port == 0)
+    {
+        return Err(wrong("broker_port", "0", "a TCP port, such as 9098"));
+    }
+    request.services.sort();
+    request.services.dedup();
+    for pollers in &mut request.kafka_pollers {
+        pollers.subnets.sort();
+        pollers.subnets.dedup();
+    }
+    request.kafka_pollers.sort();
+    request.kafka_pollers.dedup();
+    let pollers = request.kafka_pollers.iter();
+    let mut groups: Vec<String> = pollers
+        .flat_map(|p| [p.security_group.clone(), p.broker_security_group.clone()])
+        .collect();
+    groups.sort();
+    groups.dedup();
+    let scope = Scope {
+        vpc_id: request.vpc_id.clone(),
+        services: request.services.clone(),
+        groups,
+    };
+    Ok((request, scope))
+}
+
+/// Plans a normalised request on a snapshot.
+pub(crate) fn make(
+    place: &Place,
+    request: &PlanRequest,
+    snapshot: &Snapshot,
+    attempt: u32,
+) -> Result<Sealed, PlanError> {
+    let prices = prices::for_region(&place.region)?;
+    let snapshot = snapshot.clone().sorted();
+    check_named(request, &snapshot)?;
+    let mut draft = Draft::new(&snapshot, request);
+    if snapshot.vpc.owner == place.account {
+        for service in &request.services {
+            if GATEWAY_SERVICES.contains(&service.as_str()) {
+                gateway::plan(&mut draft, service);
+            }
+        }
+        interface::plan(&mut draft, &GATEWAY_SERVICES);
+    } else {
+        draft.leave(format!(
+            "{} is shared by account {}: only that account can change its routes and endpoints",
+            snapshot.vpc.id, snapshot.vpc.owner
+        ));
+    }
+    draft.warn_about_network();
+    let hours = draft.endpoints.iter().map(|endpoint| match endpoint.kind {
+        EndpointKind::Gateway => 0,
+        EndpointKind::Interface => u32::try_from(endpoint.zones.len()).unwrap_or(u32::MAX),
+    });
+    let monthly_cost = Money::usd(prices.endpoint_hours_a_month(hours.sum())).to_cents();
+    seal(Plan {
+        schema: SCHEMA.to_owned(),
+        account: place.account.clone(),
+        region: place.region.clone(),
+        attempt,
+        request: request.clone(),
+        steps: draft.steps,
+        endpoints: draft.endpoints,
+        left_alone: draft.left_alone,
+        warnings: draft.warnings,
+        monthly_cost,
+        snapshot_hash: snapshot.hash()?,
+    })
+}
+
+fn seal(plan: Plan) -> Result<Sealed, PlanError> {
+    let json = canonical::to_canonical_json(&plan)?;
+    let hash = canonical::hash_text(&json);
+    let digits = hash.strip_prefix("sha256:").unwrap_or(&hash);
+    let id = format!("plan-{}", digits.chars().take(16).collect::<String>());
+    Ok(Sealed {
+        plan,
+        json,
+        hash,
+        id,
+    })
+}
+
+fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanError> {
+    let missing = |kind, id: &String| PlanError::NotInVpc {
+        vpc_id: request.vpc_id.clone(),
+        kind,
+        id: id.clone(),
+    };
+    for pollers in &request.kafka_pollers {
+        for id in [&pollers.security_group, &pollers.broker_security_group] {
+            if snapshot.group(id).is_none() {
+                return Err(missing("security group", id));
+            }
+        }
+        for id in &pollers.subnets {
+            if !snapshot.subnets.iter().any(|subnet| subnet.id == *id) {
+                return Err(missing("subnet", id));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

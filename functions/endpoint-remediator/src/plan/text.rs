@@ -1,0 +1,137 @@
+//! The plan as the person reads it who is to approve it.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use tollkeeper::money::Money;
+use tollkeeper::prices;
+
+use super::{Plan, Sealed};
+use crate::change::Change;
+
+/// What a finding promised of the remedy, where the plan came from one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Promise {
+    pub(crate) monthly_saving: Option<Money>,
+    pub(crate) does_not_cover: Vec<String>,
+}
+
+/// What the person needs to know to run the next commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Commands {
+    pub(crate) function_name: String,
+    pub(crate) approval_url: String,
+    /// Suggested end of the approval.
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The whole text.
+pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> String {
+    let plan = &sealed.plan;
+    let mut out = String::new();
+    head(&mut out, sealed, promise);
+    section(&mut out, "What it does, in this order", &steps(plan));
+    section(
+        &mut out,
+        "What to expect meanwhile",
+        &bullets(&plan.warnings),
+    );
+    section(&mut out, "What it leaves alone", &bullets(&plan.left_alone));
+    section(
+        &mut out,
+        "What it does not solve",
+        &bullets(&promise.does_not_cover),
+    );
+    section(&mut out, "How it is undone", &[undo(sealed, commands)]);
+    section(&mut out, "To approve", &approve(sealed, commands));
+    section(
+        &mut out,
+        "Then, to apply",
+        &[call(commands, "apply", &sealed.id)],
+    );
+    out
+}
+
+fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
+    let plan = &sealed.plan;
+    let services = plan.request.services.join(", ");
+    let mut line = |text: String| {
+        // Writing to a String does not fail.
+        let _ = writeln!(out, "{text}");
+    };
+    line(format!(
+        "Plan {} for {} ({}, account {}): endpoints for {services}",
+        sealed.id, plan.request.vpc_id, plan.region, plan.account
+    ));
+    if let Some(incident) = &plan.request.incident_id {
+        line(format!("It is to end incident {incident}."));
+    }
+    line(format!(
+        "Cost: {} a month at list price of {}, plus traffic by GB at interface endpoints; gateway endpoints are free.",
+        plan.monthly_cost,
+        prices::AS_OF
+    ));
+    line(match &promise.monthly_saving {
+        Some(saving) => format!(
+            "Saving: {saving} a month after that cost, by the finding, should the excess last."
+        ),
+        None => "Saving: not known; the plan was asked for without a finding.".to_owned(),
+    });
+    line(
+        "Policy: full access, as traffic has it today; narrowing is a plan of its own.".to_owned(),
+    );
+}
+
+fn section(out: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n{title}:\n");
+    for line in lines {
+        let _ = writeln!(out, "  {line}");
+    }
+}
+
+fn steps(plan: &Plan) -> Vec<String> {
+    let line = |step: &crate::change::Step| {
+        let mark = match step.change {
+            Change::SwitchPrivateDnsOn { .. } | Change::AssociateRouteTable { .. } => {
+                "  <- traffic moves"
+            }
+            _ => "",
+        };
+        format!("{:>2}. {}{mark}", step.number, step.change)
+    };
+    plan.steps.iter().map(line).collect()
+}
+
+fn bullets(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| format!("- {line}")).collect()
+}
+
+fn undo(sealed: &Sealed, commands: &Commands) -> String {
+    format!(
+        "In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.\n  {}",
+        call(commands, "rollback", &sealed.id)
+    )
+}
+
+fn call(commands: &Commands, action: &str, plan_id: &str) -> String {
+    format!(
+        "aws lambda invoke --function-name {} --cli-binary-format raw-in-base64-out --payload \
+         '{{\"action\":\"{action}\",\"plan_id\":\"{plan_id}\"}}' /dev/stdout",
+        commands.function_name
+    )
+}
+
+fn approve(sealed: &Sealed, commands: &Commands) -> Vec<String> {
+    vec![
+        format!("Hash {}", sealed.hash),
+        format!(
+            "curl --aws-sigv4 aws:amz:{}:lambda --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \
+             \"x-amz-security-token: $AWS_SESSION_TOKEN\" -H 'content-type: application/json' -d \
+             '{{\"plan_id\":\"{}\",\"plan_hash\":\"{}\",\"expires_at\":\"{}\"}}' {}",
+            sealed.plan.region, sealed.id, sealed.hash, commands.expires_at, commands.approval_url
+        ),
+    ]
+}

@@ -1,0 +1,367 @@
+//! The network of one VPC as a plan sees it: own types, one order, one hash.
+//!
+//! It holds what decisions rest on and nothing else: free addresses, for instance, steer a plan but do not belong to
+//! its hash, since they change by the minute. It refuses to know how the network was read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tollkeeper::canonical::{self, NotCanonical};
+use tollkeeper::plan::EndpointKind;
+
+use crate::change::{Change, Direction, Peer};
+
+/// What of a VPC a plan looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) vpc_id: String,
+    /// Short names: `s3`, `lambda`.
+    pub(crate) services: Vec<String>,
+    /// Groups named in the request.
+    pub(crate) groups: Vec<String>,
+}
+
+/// One VPC at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) vpc: Vpc,
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) route_tables: Vec<RouteTable>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) services: Vec<Service>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vpc {
+    pub(crate) id: String,
+    /// Account that owns it: another one than ours for a shared VPC.
+    pub(crate) owner: String,
+    pub(crate) cidrs: Vec<String>,
+    pub(crate) dns_support: bool,
+    pub(crate) dns_hostnames: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Subnet {
+    pub(crate) id: String,
+    pub(crate) zone: String,
+    /// The table it is associated with, the main one where none is named.
+    pub(crate) route_table: String,
+    /// Changes by the minute, so it is neither hashed nor kept.
+    #[serde(skip)]
+    pub(crate) free_addresses: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct RouteTable {
+    pub(crate) id: String,
+    /// Where 0.0.0.0/0 leads: `igw-…`, `nat-…`, `tgw-…`.
+    pub(crate) default_target: Option<String>,
+    /// Gateway endpoints (of the services in scope) it has a route to.
+    pub(crate) endpoint_routes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) owner: Owner,
+    pub(crate) ingress: Vec<Rule>,
+    pub(crate) egress: Vec<Rule>,
+}
+
+/// One rule for one peer; ports are both 0 where the protocol has none or all are meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    /// `tcp`, `udp`, … or `-1` for all.
+    pub(crate) protocol: String,
+    pub(crate) from_port: u16,
+    pub(crate) to_port: u16,
+    pub(crate) peer: Peer<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Endpoint {
+    pub(crate) id: String,
+    /// Short name.
+    pub(crate) service: String,
+    pub(crate) kind: EndpointKind,
+    pub(crate) state: EndpointState,
+    pub(crate) private_dns: bool,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) route_tables: Vec<String>,
+    pub(crate) owner: Owner,
+}
+
+/// AWS's states, told apart as far as decisions need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EndpointState {
+    /// Not yet usable: pending, or waiting for the owner of the service.
+    Pending,
+    Available,
+    Deleting,
+    Deleted,
+    /// Rejected, failed, expired or partial.
+    Failed,
+}
+
+/// An endpoint service as DescribeVpcEndpointServices offers it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Service {
+    /// Short name.
+    pub(crate) name: String,
+    pub(crate) kind: EndpointKind,
+    pub(crate) zones: Vec<String>,
+}
+
+/// Who looks after a resource, read from its tags.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Owner {
+    /// No tag says.
+    Unknown,
+    /// A plan of ours made it.
+    Tollkeeper { plan_id: String },
+    /// Its owner tagged it `tollkeeper:adopt = true`.
+    Adopted,
+    /// A CloudFormation stack.
+    Stack(String),
+    /// Terraform, as far as tags tell.
+    Terraform,
+}
+
+/// Tag on everything this product makes.
+pub(crate) const TAG_MANAGED: (&str, &str) = ("ManagedBy", "tollkeeper");
+/// Tag that names the plan.
+pub(crate) const TAG_PLAN: &str = "tollkeeper:plan-id";
+/// Tag that names the step.
+pub(crate) const TAG_STEP: &str = "tollkeeper:step";
+const TAG_ADOPT: &str = "tollkeeper:adopt";
+const TAG_STACK: &str = "aws:cloudformation:stack-id";
+
+impl Owner {
+    pub(crate) fn of(tags: &BTreeMap<String, String>) -> Self {
+        if let Some(stack) = tags.get(TAG_STACK) {
+            return Self::Stack(stack.clone());
+        }
+        if tags.get(TAG_MANAGED.0).map(String::as_str) == Some(TAG_MANAGED.1)
+            && let Some(plan_id) = tags.get(TAG_PLAN)
+        {
+            let plan_id = plan_id.clone();
+            return Self::Tollkeeper { plan_id };
+        }
+        if tags.get(TAG_ADOPT).is_some_and(|value| value == "true") {
+            return Self::Adopted;
+        }
+        let names_terraform = |text: &String| text.to_ascii_lowercase().contains("terraform");
+        if tags
+            .iter()
+            .any(|(key, value)| names_terraform(key) || names_terraform(value))
+        {
+            return Self::Terraform;
+        }
+        Self::Unknown
+    }
+
+    /// Why the resource must not be changed behind somebody's back, if so.
+    pub(crate) fn declares_it_elsewhere(&self) -> Option<String> {
+        match self {
+            Self::Stack(stack) => Some(format!("belongs to the CloudFormation stack {stack}")),
+            Self::Terraform => Some("is tagged as Terraform's".to_owned()),
+            Self::Unknown | Self::Tollkeeper { .. } | Self::Adopted => None,
+        }
+    }
+
+    fn is_plan(&self, plan_id: &str) -> bool {
+        matches!(self, Self::Tollkeeper { plan_id: own } if own == plan_id)
+    }
+}
+
+impl Snapshot {
+    /// The same network in one order, whatever order the API answered in.
+    #[must_use]
+    pub(crate) fn sorted(mut self) -> Self {
+        self.vpc.cidrs.sort();
+        for table in &mut self.route_tables {
+            table.endpoint_routes.sort();
+        }
+        for group in &mut self.groups {
+            group.ingress.sort();
+            group.egress.sort();
+        }
+        for endpoint in &mut self.endpoints {
+            endpoint.subnets.sort();
+            endpoint.groups.sort();
+            endpoint.route_tables.sort();
+        }
+        for service in &mut self.services {
+            service.zones.sort();
+        }
+        self.subnets.sort();
+        self.route_tables.sort();
+        self.groups.sort();
+        self.endpoints.sort();
+        self.services.sort();
+        self
+    }
+
+    /// Hash of the sorted network.
+    pub(crate) fn hash(&self) -> Result<String, NotCanonical> {
+        canonical::hash(&self.clone().sorted())
+    }
+
+    pub(crate) fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    pub(crate) fn endpoint(&self, id: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == id)
+    }
+
+    /// The network without what a plan has (or may have) changed so far: what it looked like when the plan was made,
+    /// unless somebody else changed it. Made things go by their tag, changes to others' things by the journal.
+    #[must_use]
+    pub(crate) fn without<'a>(
+        mut self,
+        plan_id: &str,
+        changes: impl Iterator<Item = &'a Change<String>>,
+    ) -> Self {
+        let endpoints = &mut self.endpoints;
+        let made: Vec<String> = endpoints
+            .extract_if(.., |endpoint| endpoint.owner.is_plan(plan_id))
+            .map(|endpoint| endpoint.id)
+            .collect();
+        for table in &mut self.route_tables {
+            table.endpoint_routes.retain(|id| !made.contains(id));
+        }
+        self.groups.retain(|group| !group.owner.is_plan(plan_id));
+        for change in changes {
+            self.take_back(change);
+        }
+        self
+    }
+
+    fn take_back(&mut self, change: &Change<String>) {
+        match change {
+            Change::Allow {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let added = Rule::tcp(*port, peer.clone());
+                for found in self.groups.iter_mut().filter(|found| found.id == *group) {
+                    found.rules_mut(*direction).retain(|rule| *rule != added);
+                }
+            }
+            Change::AssociateRouteTable {
+                endpoint,
+                route_table,
+            } => {
+                for found in self.endpoints.iter_mut().filter(|e| e.id == *endpoint) {
+                    found.route_tables.retain(|table| table != route_table);
+                }
+                for table in self
+                    .route_tables
+                    .iter_mut()
+                    .filter(|t| t.id == *route_table)
+                {
+                    table.endpoint_routes.retain(|id| id != endpoint);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Group {
+    pub(crate) fn rules(&self, direction: Direction) -> &[Rule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut Vec<Rule> {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+}
+
+impl Rule {
+    /// TCP on one port.
+    pub(crate) fn tcp(port: u16, peer: Peer<String>) -> Self {
+        Self {
+            protocol: "tcp".to_owned(),
+            from_port: port,
+            to_port: port,
+            peer,
+        }
+    }
+}
+
+impl EndpointState {
+    /// Reads AWS's word whatever its case: the wire says `available`, the model `Available`.
+    pub(crate) fn of(word: &str) -> Self {
+        match word.to_ascii_lowercase().as_str() {
+            "available" => Self::Available,
+            "pending" | "pendingacceptance" => Self::Pending,
+            "deleting" => Self::Deleting,
+            "deleted" => Self::Deleted,
+            _ => Self::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+
+    #[test]
+    fn a_state_is_read_whatever_its_case() {
+        for word in ["available", "Available", "AVAILABLE"] {
+            assert_eq!(EndpointState::of(word), EndpointState::Available);
+        }
+        assert_eq!(
+            EndpointState::of("pendingAcceptance"),
+            EndpointState::Pending
+        );
+        assert_eq!(EndpointState::of("rejected"), EndpointState::Failed);
+    }
+
+    #[test]
+    fn a_stacks_tag_beats_every_other() {
+        let tags = |pairs: &[(&str, &str)]| {
+            let owned = pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            Owner::of(&owned.collect())
+        };
+        let stack = tags(&[
+            ("ManagedBy", "tollkeeper"),
+            (TAG_PLAN, "plan-1"),
+            (TAG_STACK, "arn"),
+        ]);
+        assert_eq!(stack, Owner::Stack("arn".to_owned()));
+        assert_eq!(tags(&[("managed-by", "Terraform")]), Owner::Terraform);
+        assert_eq!(tags(&[(TAG_ADOPT, "true")]), Owner::Adopted);
+        assert_eq!(tags(&[("ManagedBy", "tollkeeper")]), Owner::Unknown);
+    }
+
+    #[test]
+    fn free_addresses_do_not_move_the_hash_but_routes_do() {
+        let snapshot = model::snapshot();
+        let mut busy = snapshot.clone();
+        busy.subnets[0].free_addresses = 3;
+        assert_eq!(busy.hash().unwrap(), snapshot.hash().unwrap());
+        let mut moved = snapshot.clone();
+        moved.route_tables[0].default_target = Some("tgw-1".to_owned());
+        assert_ne!(moved.hash().unwrap(), snapshot.hash().unwrap());
+    }
+}

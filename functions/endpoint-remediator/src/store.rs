@@ -1,0 +1,215 @@
+//! The remediator's part of the Ledger table: plans, summaries, journal, locks; approvals are only read.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
+use tollkeeper::ledger;
+use tollkeeper::plan::PlanSummary;
+
+use crate::approval::Approval;
+use crate::engine::{Journal, Keep};
+use crate::journal::Entry;
+use crate::plan::Place;
+
+/// Why the ledger did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error("{what} was written by another run meanwhile; this run stops")]
+    Overtaken { what: String },
+    #[error("VPC {vpc_id} is locked by plan {plan_id} until {until}; try again afterwards")]
+    Held {
+        vpc_id: String,
+        plan_id: String,
+        until: Timestamp,
+    },
+}
+
+/// A plan as kept: the texts that were hashed, not a re-serialisation of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredPlan {
+    pub(crate) plan_id: String,
+    pub(crate) plan_hash: String,
+    /// Canonical JSON of the plan.
+    pub(crate) plan_json: String,
+    /// JSON of the snapshot it was made from.
+    pub(crate) snapshot_json: String,
+    /// What people read.
+    pub(crate) text: String,
+    /// When the alert left; absent until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told_at: Option<Timestamp>,
+}
+
+/// The lock of a VPC: kept when released, so that its version only ever rises (the fencing counter).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct LockItem {
+    plan_id: String,
+    /// The request that holds it.
+    holder: String,
+    until: Timestamp,
+}
+
+/// A lock this run holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lock {
+    vpc_id: String,
+    item: LockItem,
+    /// Rises with every holder.
+    pub(crate) fencing: i64,
+}
+
+/// The Ledger table of one account and region.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    table: Table,
+    place: Place,
+}
+
+impl Ledger {
+    pub(crate) fn new(table: Table, place: Place) -> Self {
+        Self { table, place }
+    }
+
+    pub(crate) async fn plan(&self, plan_id: &str) -> Result<Option<StoredPlan>, StoreError> {
+        let key = ledger::plan_body(plan_id);
+        Ok(self.table.get(&key.pk, &key.sk).await?)
+    }
+
+    /// Writes a plan's body: a pure function of its id but for the time it was told.
+    pub(crate) async fn put_plan(&self, plan: &StoredPlan) -> Result<(), StoreError> {
+        let key = ledger::plan_body(&plan.plan_id);
+        self.table
+            .put(&key.pk, &key.sk, plan, &Condition::Always)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn summary(
+        &self,
+        plan_id: &str,
+    ) -> Result<Option<Versioned<PlanSummary>>, StoreError> {
+        let key = ledger::plan_summary(&self.place.account, &self.place.region, plan_id);
+        Ok(self.table.get(&key.pk, &key.sk).await?)
+    }
+
+    /// Writes a summary over exactly the version it holds, and raises that.
+    pub(crate) async fn put_summary(
+        &self,
+        summary: &mut Versioned<PlanSummary>,
+    ) -> Result<(), StoreError> {
+        let plan_id = &summary.item.plan_id;
+        let key = ledger::plan_summary(&self.place.account, &self.place.region, plan_id);
+        let (item, version) = (&summary.item, summary.version);
+        match self
+            .table
+            .put_versioned(&key.pk, &key.sk, item, version)
+            .await?
+        {
+            Put::Done => summary.version += 1,
+            Put::Conflict => {
+                let what = format!("plan {plan_id}");
+                return Err(StoreError::Overtaken { what });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn approval(&self, plan_id: &str) -> Result<Option<Approval>, StoreError> {
+        let key = ledger::approval(plan_id);
+        let found: Option<Versioned<Approval>> = self.table.get(&key.pk, &key.sk).await?;
+        Ok(found.map(|found| found.item))
+    }
+
+    pub(crate) async fn journal(&self, plan_id: &str) -> Result<Journal, StoreError> {
+        let pk = ledger::plan_pk(plan_id);
+        let entries: Vec<Versioned<Entry>> = self.table.query(&pk, ledger::JOURNAL_PREFIX).await?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| (entry.item.step, entry))
+            .collect())
+    }
+
+    /// Takes the VPC's lock if nobody's lease runs; the same request may take its own again.
+    pub(crate) async fn lock(
+        &self,
+        vpc_id: &str,
+        plan_id: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Lock, StoreError> {
+        let key = ledger::lock(&self.place.account, &self.place.region, vpc_id);
+        let found: Option<Versioned<LockItem>> = self.table.get(&key.pk, &key.sk).await?;
+        let version = match &found {
+            None => 0,
+            Some(held) if held.item.until <= now || held.item.holder == holder => held.version,
+            Some(held) => return Err(held_by(vpc_id, &held.item)),
+        };
+        let item = LockItem {
+            plan_id: plan_id.to_owned(),
+            holder: holder.to_owned(),
+            until,
+        };
+        match self
+            .table
+            .put_versioned(&key.pk, &key.sk, &item, version)
+            .await?
+        {
+            Put::Done => Ok(Lock {
+                vpc_id: vpc_id.to_owned(),
+                item,
+                fencing: version + 1,
+            }),
+            Put::Conflict => Err(StoreError::Overtaken {
+                what: format!("the lock of {vpc_id}"),
+            }),
+        }
+    }
+
+    /// Ends the lease. Somebody else's lock by now is left as it is.
+    pub(crate) async fn unlock(&self, lock: Lock, now: Timestamp) -> Result<(), StoreError> {
+        let key = ledger::lock(&self.place.account, &self.place.region, &lock.vpc_id);
+        let item = LockItem {
+            until: now,
+            ..lock.item
+        };
+        self.table
+            .put_versioned(&key.pk, &key.sk, &item, lock.fencing)
+            .await?;
+        Ok(())
+    }
+}
+
+fn held_by(vpc_id: &str, lock: &LockItem) -> StoreError {
+    StoreError::Held {
+        vpc_id: vpc_id.to_owned(),
+        plan_id: lock.plan_id.clone(),
+        until: lock.until,
+    }
+}
+
+/// The journal of one plan.
+pub(crate) struct PlanJournal<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) plan_id: &'a str,
+}
+
+impl Keep for PlanJournal<'_> {
+    async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), StoreError> {
+        let key = ledger::journal(self.plan_id, entry.item.step);
+        let table = &self.ledger.table;
+        match table
+            .put_versioned(&key.pk, &key.sk, &entry.item, entry.version)
+            .await?
+        {
+            Put::Done => entry.version += 1,
+            Put::Conflict => {
+                let what = format!("journal entry {} of {}", entry.item.step, self.plan_id);
+                return Err(StoreError::Overtaken { what });
+            }
+        }
+        Ok(())
+    }
+}
