@@ -1,12 +1,14 @@
 //! What the reader of the demo sees: plain text, readable without colour, at most some 100 columns wide.
 
 use std::fmt::Display;
+use std::io::{Stdout, Write as _, stdout};
 use std::time::Instant;
 
 use crate::failure::Failure;
 
 /// Writes the story to standard output.
 pub(crate) struct Paper {
+    out: Stdout,
     steps: usize,
     number: usize,
     title: &'static str,
@@ -16,9 +18,15 @@ pub(crate) struct Paper {
 }
 
 impl Paper {
+    /// A reader who has gone (a closed pipe) does not stop the story.
+    fn line(&self, line: impl Display) {
+        let _ = writeln!(self.out.lock(), "{line}");
+    }
+
     pub(crate) fn new(steps: usize) -> Self {
         let now = Instant::now();
         Self {
+            out: stdout(),
             steps,
             number: 0,
             title: "",
@@ -34,33 +42,39 @@ impl Paper {
         self.title = title;
         self.step_began = Instant::now();
         let heading = format!("[{}/{}] {title}", self.number, self.steps);
-        println!("\n{heading}\n{}", "-".repeat(heading.chars().count()));
+        self.line(format_args!(
+            "\n{heading}\n{}",
+            "-".repeat(heading.chars().count())
+        ));
     }
 
     /// Ends a step: how long it took.
     pub(crate) fn done(&self) {
-        println!("  ({:.1} s)", self.step_began.elapsed().as_secs_f64());
+        self.line(format_args!(
+            "  ({:.1} s)",
+            self.step_began.elapsed().as_secs_f64()
+        ));
     }
 
     /// A paragraph.
     pub(crate) fn say(&self, text: impl Display) {
         for line in text.to_string().lines() {
-            println!("  {line}");
+            self.line(format_args!("  {line}"));
         }
     }
 
     /// Something that was printed elsewhere first: a message, a plan, a table. Set off by a margin.
     pub(crate) fn quote(&self, text: impl Display) {
-        println!();
+        self.line("");
         for line in text.to_string().lines() {
-            println!("  | {line}");
+            self.line(format_args!("  | {line}"));
         }
-        println!();
+        self.line("");
     }
 
     /// What is being worked on, while it takes a moment.
     pub(crate) fn working(&self, text: impl Display) {
-        println!("  ... {text}");
+        self.line(format_args!("  ... {text}"));
     }
 
     /// Prints a claim that holds, or fails with it and with what was found instead.
@@ -74,7 +88,7 @@ impl Paper {
             return Err(Failure::new(format!("expected: {claim}; found: {found}")));
         }
         self.checks += 1;
-        println!("  ok  {claim}");
+        self.line(format_args!("  ok  {claim}"));
         Ok(())
     }
 
@@ -90,9 +104,9 @@ impl Paper {
 
     /// The end, when it is not a good one.
     pub(crate) fn failed(&self, failure: &Failure) {
-        println!(
+        self.line(format_args!(
             "\nFAILED in step {} of {} ({}): {failure}",
             self.number, self.steps, self.title
-        );
+        ));
     }
 }

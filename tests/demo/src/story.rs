@@ -45,13 +45,12 @@ impl Story {
             ip_ranges: ip_ranges.clone(),
         };
         let world = World::build(&cloud, settings).await?;
-        let ip_ranges = match ip_ranges {
-            Some(path) => path,
-            None => {
-                let path = cloud.logs().join("ip-ranges.json");
-                std::fs::write(&path, AddressBook::documented_file())?;
-                path
-            }
+        let ip_ranges = if let Some(path) = ip_ranges {
+            path
+        } else {
+            let path = cloud.logs().join("ip-ranges.json");
+            std::fs::write(&path, AddressBook::documented_file())?;
+            path
         };
         Ok(Self {
             cloud,

@@ -16,6 +16,8 @@ use crate::story::{LEAK_DAY, Story, answer};
 
 /// How far a share may be from the truth, in percentage points: the detector compares with a day, the truth too.
 const SHARE_TOLERANCE: i64 = 2;
+/// Causes shown in the table; the rest is cents.
+const MOST_CAUSES: usize = 6;
 
 pub(crate) async fn found(
     paper: &mut Paper,
@@ -34,7 +36,7 @@ pub(crate) async fn found(
     let (message, finding) = nights::finding(&told)?;
     paper.say("The night run finds it and tells, once:");
     nights::print(paper, message);
-    paper.say("Its causes:");
+    paper.say(format!("Its largest causes, of {}:", finding.causes.len()));
     paper.quote(causes_table(&finding));
     right(paper, &finding, &day, &baseline)?;
     let (_, again) = nights::night(story, detector, LEAK_DAY).await?;
@@ -65,7 +67,7 @@ fn causes_table(finding: &Finding) -> Table {
         "$ more",
         "share",
     ]);
-    for cause in &finding.causes {
+    for cause in finding.causes.iter().take(MOST_CAUSES) {
         let way = match cause.direction {
             Way::Upload => "upload",
             Way::Download => "download",
@@ -130,7 +132,9 @@ fn right(
         })
     };
     let of_pollers = caused(finding, |cause| {
-        cause.source.kind == SourceKind::KafkaPollers && cause.inferred
+        cause.source.kind == SourceKind::KafkaPollers
+            && cause.inferred
+            && cause.direction == Way::Upload
     });
     paper.check(
         of_pollers.0 == pollers(day),
@@ -138,7 +142,9 @@ fn right(
         format!("{} of {} bytes", of_pollers.0, pollers(day)),
     )?;
     let of_builder = caused(finding, |cause| {
-        cause.source.name == "image-builder" && cause.service == "S3"
+        cause.source.name == "image-builder"
+            && cause.service == "S3"
+            && cause.direction == Way::Download
     });
     paper.check(
         of_builder.0 == layers(day),

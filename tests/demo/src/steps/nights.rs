@@ -71,7 +71,9 @@ pub(crate) async fn quiet(
     paper.working("nat-cost-detector reads the bill, the metrics and the network");
     let detector = detector(story, "s3").await?;
     let (reply, told) = night(story, &detector, day).await?;
-    paper.say(format!("The night run for {day}: {reply}"));
+    let word = |field: &str| reply[field].as_str().unwrap_or_default().to_owned();
+    paper.say(format!("The night run for {day}: {}.", word("turn")));
+    paper.say(format!("Why: {}", word("reason")));
     paper.check(
         told.is_empty(),
         "nobody is woken up",
