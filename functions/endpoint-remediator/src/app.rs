@@ -1,7 +1,5 @@
 //! The remediator's clients and settings, and what a request brings along.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::{Alerts, Table};
@@ -31,11 +29,6 @@ impl Call {
     /// When the last call to AWS may start.
     pub(crate) fn stop_at(&self) -> Timestamp {
         self.deadline - MARGIN
-    }
-
-    /// EC2 ignores fencing counters: the lease outlasts the function and its calls in flight.
-    pub(crate) fn lease_until(&self, lease: Duration) -> Timestamp {
-        self.deadline.checked_add(lease).unwrap_or(Timestamp::MAX)
     }
 }
 

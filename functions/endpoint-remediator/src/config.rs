@@ -13,7 +13,8 @@ pub struct Config {
     pub alert_topic_arn: String,
     /// Most changes one plan may hold.
     pub max_changes: usize,
-    /// How long after the function's own deadline a lock stays held: as long as a call in flight may last.
+    /// How long a lock outlives its holder's last sign of life. EC2 ignores fencing counters, so half of it must outlast
+    /// a call in flight (60 s with its retries).
     pub lease: Duration,
     /// What the plan's text tells people to call.
     pub function_name: String,
@@ -49,7 +50,7 @@ impl Config {
             ledger_table: settings.required_text("LEDGER_TABLE", TABLE)?,
             alert_topic_arn: topic,
             max_changes: settings.within("MAX_CHANGES", 30, 1, 200)?,
-            lease: Duration::from_secs(settings.within("LEASE_SECONDS", 75, 1, 3_600)?),
+            lease: Duration::from_secs(settings.within("LEASE_SECONDS", 150, 1, 3_600)?),
             function_name: text("AWS_LAMBDA_FUNCTION_NAME", "endpoint-remediator"),
             approval_url: text("APPROVAL_URL", "<URL of the approval function>"),
         })
@@ -92,7 +93,7 @@ mod tests {
     fn defaults_are_what_the_readme_says() {
         let settings = Settings::from_pairs(&GOOD);
         let config = Config::from_settings(&settings).unwrap();
-        assert_eq!((config.max_changes, config.lease.as_secs()), (30, 75));
+        assert_eq!((config.max_changes, config.lease.as_secs()), (30, 150));
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
         assert_eq!(approval.max_hours, 72);
     }

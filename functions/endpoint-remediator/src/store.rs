@@ -1,5 +1,8 @@
 //! The remediator's part of the Ledger table: plans, summaries, journal, locks; approvals are only read.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
@@ -52,12 +55,35 @@ struct LockItem {
 }
 
 /// A lock this run holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Lock {
     vpc_id: String,
-    item: LockItem,
+    plan_id: String,
+    holder: String,
+    lease: Duration,
     /// Rises with every holder.
     pub(crate) fencing: i64,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    version: i64,
+    until: Timestamp,
+}
+
+impl Lock {
+    fn item(&self, until: Timestamp) -> LockItem {
+        LockItem {
+            plan_id: self.plan_id.clone(),
+            holder: self.holder.clone(),
+            until,
+        }
+    }
+
+    fn held(&self) -> Held {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The Ledger table of one account and region.
@@ -137,7 +163,7 @@ impl Ledger {
         vpc_id: &str,
         plan_id: &str,
         holder: &str,
-        until: Timestamp,
+        lease: Duration,
         now: Timestamp,
     ) -> Result<Lock, StoreError> {
         let key = ledger::lock(&self.place.account, &self.place.region, vpc_id);
@@ -147,38 +173,54 @@ impl Ledger {
             Some(held) if held.item.until <= now || held.item.holder == holder => held.version,
             Some(held) => return Err(held_by(vpc_id, &held.item)),
         };
-        let item = LockItem {
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let lock = Lock {
+            vpc_id: vpc_id.to_owned(),
             plan_id: plan_id.to_owned(),
             holder: holder.to_owned(),
-            until,
+            lease,
+            fencing: version + 1,
+            held: Mutex::new(Held { version, until }),
         };
+        self.extend(&lock, until).await?;
+        Ok(lock)
+    }
+
+    /// Extends the lease once half of it is over: at least that half is then left for the next call.
+    async fn hold(&self, lock: &Lock, now: Timestamp) -> Result<(), StoreError> {
+        let half = now.checked_add(lock.lease / 2).unwrap_or(Timestamp::MAX);
+        if half < lock.held().until {
+            return Ok(());
+        }
+        let until = now.checked_add(lock.lease).unwrap_or(Timestamp::MAX);
+        self.extend(lock, until).await
+    }
+
+    /// Ends the lease. Somebody else's lock by now is left as it is.
+    pub(crate) async fn unlock(&self, lock: Lock, now: Timestamp) -> Result<(), StoreError> {
+        self.extend(&lock, now).await
+    }
+
+    async fn extend(&self, lock: &Lock, until: Timestamp) -> Result<(), StoreError> {
+        let key = ledger::lock(&self.place.account, &self.place.region, &lock.vpc_id);
+        let (item, version) = (lock.item(until), lock.held().version);
         match self
             .table
             .put_versioned(&key.pk, &key.sk, &item, version)
             .await?
         {
-            Put::Done => Ok(Lock {
-                vpc_id: vpc_id.to_owned(),
-                item,
-                fencing: version + 1,
-            }),
+            Put::Done => {
+                let mut held = lock.held.lock().unwrap_or_else(PoisonError::into_inner);
+                *held = Held {
+                    version: version + 1,
+                    until,
+                };
+                Ok(())
+            }
             Put::Conflict => Err(StoreError::Overtaken {
-                what: format!("the lock of {vpc_id}"),
+                what: format!("the lock of {}", lock.vpc_id),
             }),
         }
-    }
-
-    /// Ends the lease. Somebody else's lock by now is left as it is.
-    pub(crate) async fn unlock(&self, lock: Lock, now: Timestamp) -> Result<(), StoreError> {
-        let key = ledger::lock(&self.place.account, &self.place.region, &lock.vpc_id);
-        let item = LockItem {
-            until: now,
-            ..lock.item
-        };
-        self.table
-            .put_versioned(&key.pk, &key.sk, &item, lock.fencing)
-            .await?;
-        Ok(())
     }
 }
 
@@ -194,6 +236,8 @@ fn held_by(vpc_id: &str, lock: &LockItem) -> StoreError {
 pub(crate) struct PlanJournal<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) plan_id: &'a str,
+    pub(crate) lock: &'a Lock,
+    pub(crate) clock: fn() -> Timestamp,
 }
 
 impl Keep for PlanJournal<'_> {
@@ -211,5 +255,9 @@ impl Keep for PlanJournal<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn hold(&self) -> Result<(), StoreError> {
+        self.ledger.hold(self.lock, (self.clock)()).await
     }
 }

@@ -86,9 +86,11 @@ async fn under_lock(
     let journal = PlanJournal {
         ledger,
         plan_id: &plan_id,
+        lock,
+        clock: app.clock,
     };
     let vpc_id = case.plan.request.vpc_id.clone();
-    let engine = engine(app, &journal, &vpc_id, lock, call);
+    let engine = engine(app, &journal, &vpc_id, call);
     let before = done(&case.journal);
     let result = engine.apply(&case.plan.steps, &mut case.journal).await;
     let (now, after) = ((app.clock)(), done(&case.journal));

@@ -103,7 +103,6 @@ fn engine<'a>(
     app: &'a App,
     journal: &'a PlanJournal<'a>,
     vpc_id: &'a str,
-    lock: &Lock,
     call: &Call,
 ) -> Engine<'a, crate::ec2::Ec2, PlanJournal<'a>> {
     Engine {
@@ -111,7 +110,7 @@ fn engine<'a>(
         journal,
         plan_id: journal.plan_id,
         vpc_id,
-        fencing: lock.fencing,
+        fencing: journal.lock.fencing,
         clock: app.clock,
         stop_at: call.stop_at(),
         pace: PACE,
@@ -126,17 +125,9 @@ async fn locked<T>(
     call: &Call,
     work: impl AsyncFnOnce(&Lock) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let (vpc_id, until) = (
-        &case.plan.request.vpc_id,
-        call.lease_until(app.config.lease),
-    );
-    let lock = ledger.lock(
-        vpc_id,
-        case.plan_id(),
-        &call.request_id,
-        until,
-        (app.clock)(),
-    );
+    let vpc_id = &case.plan.request.vpc_id;
+    let (holder, lease) = (&call.request_id, app.config.lease);
+    let lock = ledger.lock(vpc_id, case.plan_id(), holder, lease, (app.clock)());
     let lock = lock.await?;
     let result = work(&lock).await;
     if let Err(error) = ledger.unlock(lock, (app.clock)()).await {

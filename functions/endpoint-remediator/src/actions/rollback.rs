@@ -52,9 +52,11 @@ async fn under_lock(
     let journal = PlanJournal {
         ledger,
         plan_id: &plan_id,
+        lock,
+        clock: app.clock,
     };
     let vpc_id = case.plan.request.vpc_id.clone();
-    let engine = engine(app, &journal, &vpc_id, lock, call);
+    let engine = engine(app, &journal, &vpc_id, call);
     let result = engine.undo(&mut case.journal).await;
     let mut reply = json!({"plan_id": plan_id});
     match result {

@@ -2,7 +2,7 @@
 
 use tollkeeper::aws::Versioned;
 
-use super::{Engine, EngineError, Journal, Keep, Outcome, at};
+use super::{Engine, EngineError, Journal, Keep, Outcome};
 use crate::change::{Change, Step};
 use crate::journal::{Entry, PreImage, Progress};
 use crate::network::{Network, NetworkError};
@@ -53,10 +53,8 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         step: u32,
         change: &Change<String>,
     ) -> Result<Option<Versioned<Entry>>, EngineError> {
-        let read = self
-            .until(async || self.is_so(change).await.map(Some))
-            .await;
-        let Some(is_so) = read.map_err(at(step, change))? else {
+        let look = async || self.is_so(change).await.map(Some);
+        let Some(is_so) = self.until(step, change, look).await? else {
             return Ok(None);
         };
         let pre_image = if is_so {
@@ -79,11 +77,8 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
     /// Brings an intent to its outcome, whether or not an earlier run had already called; `false` when out of time.
     async fn carry_out(&self, entry: &mut Versioned<Entry>) -> Result<bool, EngineError> {
         let (step, change) = (entry.item.step, entry.item.change.clone());
-        let called = self
-            .until(async || self.call_once(step, &change).await.map(Some))
-            .await
-            .map_err(at(step, &change))?;
-        let Some(created) = called else {
+        let call = async || self.call_once(step, &change).await.map(Some);
+        let Some(created) = self.until(step, &change, call).await? else {
             return Ok(false);
         };
         entry.item.done(created, (self.clock)());
@@ -116,13 +111,12 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
             return Ok(true);
         };
         let settled = self
-            .until(async || {
+            .until(step, change, async || {
                 let found = self.network.endpoint(endpoint).await?;
                 let state = found.map_or(EndpointState::Pending, |endpoint| endpoint.state);
                 Ok((state != EndpointState::Pending).then_some(state))
             })
-            .await
-            .map_err(at(step, change))?;
+            .await?;
         match settled {
             None => Ok(false),
             Some(EndpointState::Available) => Ok(true),

@@ -26,6 +26,9 @@ pub(crate) type Journal = BTreeMap<u32, Versioned<Entry>>;
 pub(crate) trait Keep {
     /// Writes the entry over exactly the version it holds, and raises that.
     async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), StoreError>;
+
+    /// Makes sure that the VPC is still this run's to change for as long as one call may last.
+    async fn hold(&self) -> Result<(), StoreError>;
 }
 
 /// How far a run came.
@@ -112,13 +115,17 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         Ok(self.journal.keep(entry).await?)
     }
 
-    /// Looks again until `look` has an answer or the time is over. Errors that pass count as no answer.
+    /// Looks again until `look` has an answer or the time is over; the lock is held all the while. Errors that pass count
+    /// as no answer.
     async fn until<T>(
         &self,
+        step: u32,
+        change: &Change<String>,
         mut look: impl AsyncFnMut() -> Result<Option<T>, NetworkError>,
-    ) -> Result<Option<T>, NetworkError> {
+    ) -> Result<Option<T>, EngineError> {
         let mut pause = self.pace.first;
         loop {
+            self.journal.hold().await?;
             match look().await {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
@@ -129,7 +136,10 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
                         "trying again"
                     );
                 }
-                Err(error) => return Err(error),
+                Err(cause) => {
+                    let what = change.to_string();
+                    return Err(EngineError::Network { step, what, cause });
+                }
             }
             let wake = (self.clock)().checked_add(pause).unwrap_or(self.stop_at);
             if wake >= self.stop_at {
@@ -178,15 +188,6 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
                 EndpointState::Deleting | EndpointState::Deleted
             )
         }))
-    }
-}
-
-/// A network's error at a step.
-fn at(step: u32, change: &Change<String>) -> impl Fn(NetworkError) -> EngineError + Copy {
-    move |cause| EngineError::Network {
-        step,
-        what: change.to_string(),
-        cause,
     }
 }
 

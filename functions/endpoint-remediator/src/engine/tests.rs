@@ -21,6 +21,10 @@ impl Keep for Kept {
         kept.insert(entry.item.step, entry.clone());
         Ok(())
     }
+
+    async fn hold(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 fn far() -> Timestamp {

@@ -2,7 +2,7 @@
 
 use tollkeeper::aws::Versioned;
 
-use super::{Engine, EngineError, Journal, Keep, Outcome, at};
+use super::{Engine, EngineError, Journal, Keep, Outcome};
 use crate::change::{Change, Inverse};
 use crate::journal::{Entry, Progress};
 use crate::network::{Network, NetworkError};
@@ -40,14 +40,14 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         }
         if !change.creates() {
             let undone = self
-                .until(async || {
+                .until(step, change, async || {
                     if self.is_so(change).await? {
                         self.network.undo(change, None).await?;
                     }
                     Ok(Some(()))
                 })
                 .await;
-            return Ok(undone.map_err(at(step, change))?.is_some());
+            return Ok(undone?.is_some());
         }
         let known = if entry.item.created_id.is_some() {
             entry.item.created_id.clone()
@@ -55,7 +55,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
             // An intent without an outcome: it may have been made all the same.
             let stamp = self.stamp(step);
             let look = async || self.network.made(change, &stamp).await.map(Some);
-            match self.until(look).await.map_err(at(step, change))? {
+            match self.until(step, change, look).await? {
                 Some(found) => found,
                 None => return Ok(false),
             }
@@ -76,14 +76,14 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
             self.refuse_if_used(step, change, id).await?;
         }
         let removed = self
-            .until(async || {
+            .until(step, change, async || {
                 if self.is_still_there(change, id).await? {
                     self.network.undo(change, Some(id)).await?;
                 }
                 Ok(self.is_gone(change, id).await?.then_some(()))
             })
             .await;
-        Ok(removed.map_err(at(step, change))?.is_some())
+        Ok(removed?.is_some())
     }
 
     /// Whether deleting has yet to be asked for: it takes minutes, and is asked for once.
@@ -114,8 +114,8 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         change: &Change<String>,
         id: &str,
     ) -> Result<(), EngineError> {
-        let found = self.live_endpoint(id).await.map_err(at(step, change))?;
-        match found {
+        let look = async || self.live_endpoint(id).await.map(Some);
+        match self.until(step, change, look).await?.flatten() {
             Some(endpoint) if !endpoint.route_tables.is_empty() => Err(EngineError::InUse {
                 step,
                 endpoint: id.to_owned(),
