@@ -8,5 +8,6 @@ mod fixes {
     mod event_sources;
     mod gateway_routes;
     mod private_dns;
+    mod service_filter;
     mod vpc;
 }

@@ -6,6 +6,7 @@
 //! | `private_dns` | ModifyVpcEndpoint ignores PrivateDnsEnabled; a second owner of the same DNS name is accepted |
 //! | `event_sources` | event source mappings of Kafka are refused |
 //! | `cloudwatch` | the protocol the SDK speaks (CBOR) is not served |
+//! | `service_filter` | DescribeVpcEndpointServices fails on the filter `service-name` |
 //! | `cost_explorer` | GetCostAndUsage answers from a queue, whatever was asked |
 //!
 //! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go. Besides, the front
@@ -21,6 +22,7 @@ pub(crate) mod event_sources;
 pub mod faults;
 mod gateway_routes;
 mod private_dns;
+mod service_filter;
 pub mod sns;
 mod upstream;
 
@@ -163,6 +165,9 @@ async fn answer(shared: &Shared, call: &Call) -> Response {
         ("ec2", "DescribeVpcEndpoints") => {
             let reply = shared.upstream.forward(call).await;
             shared.private_dns.show_in(reply).await
+        }
+        ("ec2", "DescribeVpcEndpointServices") => {
+            service_filter::answer(&shared.upstream, call).await
         }
         ("lambda", action)
             if action.ends_with("EventSourceMapping")
