@@ -63,8 +63,13 @@ pub enum DetectorError {
     #[error("Cost Explorer sent {0}")]
     BillShape(String),
     /// Neither the bill nor CloudWatch knows the day.
-    #[error("no figures for {0}: neither Cost Explorer nor CloudWatch shows it")]
-    NoFigures(Day),
+    #[error("no figures for {day}: neither Cost Explorer nor CloudWatch shows it. {}", notes.join(". "))]
+    NoFigures {
+        /// The day.
+        day: Day,
+        /// What could not be read.
+        notes: Vec<String>,
+    },
     /// The region has no prices.
     #[error(transparent)]
     Region(#[from] UnknownRegion),
@@ -96,7 +101,7 @@ impl Fault for DetectorError {
             Self::Call(_) => "Aws.CallFailed",
             Self::TooManyPages(_) => "CostExplorer.TooManyPages",
             Self::BillShape(_) => "CostExplorer.Shape",
-            Self::NoFigures(_) => "Day.NoFigures",
+            Self::NoFigures { .. } => "Day.NoFigures",
             Self::Region(_) => "Prices.UnknownRegion",
             Self::NoRegion => "Region.NotConfigured",
             Self::Partition(_) => "Partition.Unsupported",

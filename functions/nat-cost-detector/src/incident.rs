@@ -74,8 +74,7 @@ pub struct Told {
 }
 
 /// What a day means for the series' incidents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// The day, or a later one, was judged before.
     AlreadyJudged,
@@ -141,6 +140,20 @@ pub fn decide(latest: Option<&Incident>, evidence: Evidence<'_>) -> Turn {
         Turn::Grows
     } else {
         Turn::GoesOn
+    }
+}
+
+impl Turn {
+    /// The wire's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyJudged => "already_judged",
+            Self::Quiet => "quiet",
+            Self::Opens => "opens",
+            Self::Grows => "grows",
+            Self::GoesOn => "goes_on",
+            Self::Resolves => "resolves",
+        }
     }
 }
 

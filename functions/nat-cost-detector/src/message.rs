@@ -5,14 +5,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 use tollkeeper::aws::Alert;
-use tollkeeper::finding::{Advice, Direction, Finding, State};
+use tollkeeper::finding::{Advice, Finding, State};
 use tollkeeper::plan::PlanRequest;
 
-use crate::advise::far_end;
-use crate::text::{columns, human_bytes, weekday_name};
-
-/// Causes in the text; the JSON has more.
-const ROWS: usize = 12;
+use crate::cause_table;
+use crate::text::{human_bytes, weekday_name};
 
 /// The alert for a finding.
 pub fn alert(finding: &Finding) -> Alert {
@@ -69,7 +66,7 @@ pub fn text(finding: &Finding) -> String {
     }
     if !finding.causes.is_empty() || finding.excess.bytes > 0 {
         out.push_str("\nWho causes it\n");
-        out.push_str(&causes(finding));
+        out.push_str(&cause_table::render(finding));
     }
     remedies(&mut out, finding);
     next(&mut out, finding);
@@ -84,14 +81,6 @@ pub fn remedies(out: &mut String, finding: &Finding) {
     }
     for (index, advice) in finding.advice.iter().enumerate() {
         remedy(out, index + 1, advice);
-    }
-}
-
-/// A direction as a verb.
-pub fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Upload => "uploads to",
-        Direction::Download => "downloads from",
     }
 }
 
@@ -140,60 +129,6 @@ fn word(value: &impl serde::Serialize) -> String {
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))
         .unwrap_or_default()
-}
-
-/// The table of causes.
-pub fn causes(finding: &Finding) -> String {
-    let header = [
-        "$ a day",
-        "share",
-        "source",
-        "direction",
-        "far end",
-        "NAT gateway",
-    ];
-    let mut rows = vec![header.map(str::to_owned).to_vec()];
-    for cause in finding.causes.iter().take(ROWS) {
-        let mark = if cause.inferred { " (inferred)" } else { "" };
-        rows.push(vec![
-            cause.excess.cost.to_string(),
-            format!("{:.1} %", cause.share_percent),
-            format!("{}{mark}", cause.source.name),
-            direction(cause.direction).to_owned(),
-            far_end(&cause.service, &cause.service_region),
-            cause.nat_gateway_id.clone(),
-        ]);
-    }
-    let mut rest = finding.excess.cost.clone();
-    let mut share = rust_decimal::Decimal::ONE_HUNDRED;
-    for cause in finding.causes.iter().take(ROWS) {
-        rest.amount -= cause.excess.cost.amount;
-        share -= cause.share_percent;
-    }
-    rest.amount -= finding.unexplained.cost.amount;
-    let more = finding.causes.len().saturating_sub(ROWS) as u64
-        + finding
-            .further_causes
-            .as_ref()
-            .map_or(0, |further| further.count);
-    if more > 0 {
-        rows.push(vec![
-            rest.to_string(),
-            String::new(),
-            format!("{more} smaller causes"),
-        ]);
-    }
-    let unexplained = if more > 0 {
-        String::new()
-    } else {
-        format!("{:.1} %", share.max(rust_decimal::Decimal::ZERO))
-    };
-    rows.push(vec![
-        finding.unexplained.cost.to_string(),
-        unexplained,
-        "not explained".to_owned(),
-    ]);
-    columns(&rows, &[0, 1])
 }
 
 fn remedy(out: &mut String, number: usize, advice: &Advice) {

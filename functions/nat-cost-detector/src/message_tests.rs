@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use tollkeeper::finding::{Confidence, DataQuality, RealisedSaving, Severity};
+use tollkeeper::finding::{Confidence, DataQuality, Direction, RealisedSaving, Severity};
 use tollkeeper::money::Money;
 use tollkeeper::prices;
 use tollkeeper::time::Day;

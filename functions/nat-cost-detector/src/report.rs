@@ -11,6 +11,7 @@ use tollkeeper::time::Day;
 
 use crate::advise::far_end;
 use crate::attribute::Flows;
+use crate::cause_table;
 use crate::explain::volume;
 use crate::message;
 use crate::text::{columns, human_bytes};
@@ -167,7 +168,7 @@ impl DayReport {
                 talker.processed.cost.to_string(),
                 human_bytes(talker.processed.bytes),
                 format!("{}{mark}", talker.source.name),
-                message::direction(talker.direction).to_owned(),
+                cause_table::direction(talker.direction).to_owned(),
                 far_end(&talker.service, &talker.service_region),
                 talker.nat_gateway_id.clone(),
             ]);

@@ -134,7 +134,13 @@ async fn run(app: &App, arguments: &Arguments, now: Timestamp) -> Result<String,
 
 async fn build(settings: &Settings<'_>) -> Result<App, StartError> {
     let config = Config::from_settings(settings)?;
-    let ranges = config.ip_ranges.as_deref().map(read_ranges).transpose()?;
+    let packaged = settings
+        .text("LAMBDA_TASK_ROOT")
+        .map(|root| format!("{root}/ip-ranges.json"));
+    let path = config.ip_ranges.clone();
+    // A file that is named must be there; the packaged one may be missing.
+    let path = path.or_else(|| packaged.filter(|path| std::path::Path::new(path).exists()));
+    let ranges = path.as_deref().map(read_ranges).transpose()?;
     Ok(App::new(&sdk_config().await, config, ranges))
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn of_observed(
 ) -> Result<DayReport, DetectorError> {
     let subject = &observed.subject;
     if !observed.volumes.contains_key(&subject.day) {
-        return Err(DetectorError::NoFigures(subject.day));
+        return Err(observed.no_figures());
     }
     let volume = observed.volume();
     let verdict = detect(

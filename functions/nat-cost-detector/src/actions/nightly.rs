@@ -4,7 +4,7 @@
 //! anywhere is caught up by the next run of the same night; see `incident`.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tollkeeper::aws::{Alerts, Put, Versioned};
 use tollkeeper::finding::{Confidence, Finding, RealisedSaving, Severity, State};
 use tollkeeper::plan::EndpointKind;
@@ -21,6 +21,7 @@ use crate::incident::{self, Baseline, Evidence, Incident, Turn};
 use crate::inventory::{self, Inventory};
 use crate::message;
 use crate::network::Endpoint;
+use crate::night::{NightReply, NightReport};
 use crate::saving;
 use crate::study::{Gaps, Observed, SERIES};
 
@@ -48,7 +49,7 @@ pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<Value, DetectorE
         .ok_or(DetectorError::NotConfigured("ALERT_TOPIC_ARN"))?;
     let observed = app.observe(day, Gaps::Fail).await?;
     if !observed.volumes.contains_key(&day) {
-        return Err(DetectorError::NoFigures(day));
+        return Err(observed.no_figures());
     }
     let ledger = Ledger::new(
         app.table(table),
@@ -67,8 +68,8 @@ pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<Value, DetectorE
         verdict,
     };
     let reply = Box::pin(night.run(incidents)).await?;
-    night.measure(&reply, now);
-    Ok(reply)
+    night.measure(&reply.night, now);
+    Ok(reply.to_json())
 }
 
 async fn keep_inventory(
@@ -101,7 +102,10 @@ fn judge(app: &App, observed: &Observed, incidents: &[Versioned<Incident>]) -> V
 }
 
 impl Night<'_> {
-    async fn run(&self, mut incidents: Vec<Versioned<Incident>>) -> Result<Value, DetectorError> {
+    async fn run(
+        &self,
+        mut incidents: Vec<Versioned<Incident>>,
+    ) -> Result<NightReply, DetectorError> {
         let mut told = Vec::new();
         for slot in &mut incidents {
             if let Some(finding) = slot.item.pending.clone() {
@@ -135,9 +139,10 @@ impl Night<'_> {
             }
             _ => {}
         }
-        let reply = self.reply(turn, id.as_deref(), &told);
-        self.ledger.put_night(self.day(), &reply).await?;
-        Ok(with_findings(reply, &told))
+        let judged = NightReport::new(self.day(), self.observed.volume(), &self.verdict, turn, id);
+        let reply = judged.with_findings(told);
+        self.ledger.put_night(self.day(), &reply.night).await?;
+        Ok(reply)
     }
 
     fn day(&self) -> Day {
@@ -312,27 +317,7 @@ impl Night<'_> {
         ))
     }
 
-    fn reply(&self, turn: Turn, incident_id: Option<&str>, told: &[Finding]) -> Value {
-        let told: Vec<Value> = told
-            .iter()
-            .map(|finding| json!({"incident_id": finding.incident_id, "state": finding.state, "day": finding.day}))
-            .collect();
-        json!({
-            "schema": "night/v1",
-            "day": self.day(),
-            "series": SERIES,
-            "turn": turn,
-            "anomalous": self.verdict.anomalous,
-            "observed_bytes": self.observed.volume(),
-            "expected_bytes": self.verdict.range.expected,
-            "score": self.verdict.score.to_string(),
-            "reason": self.verdict.reason,
-            "incident_id": incident_id,
-            "told": told,
-        })
-    }
-
-    fn measure(&self, reply: &Value, now: Timestamp) {
+    fn measure(&self, night: &NightReport, now: Timestamp) {
         use rust_decimal::prelude::ToPrimitive;
         let excess = self
             .observed
@@ -353,15 +338,7 @@ impl Night<'_> {
             )
             .count("CostExplorerPages", u64::from(self.observed.bill.pages))
             .property("day", self.day().to_string())
-            .property("turn", reply["turn"].clone())
+            .property("turn", night.turn.as_str())
             .emit(now);
     }
-}
-
-/// The caller sees what was told in full; the Ledger keeps it in the incident until it was sent.
-fn with_findings(mut reply: Value, told: &[Finding]) -> Value {
-    if let Some(fields) = reply.as_object_mut() {
-        fields.insert("findings".to_owned(), json!(told));
-    }
-    reply
 }
