@@ -1,0 +1,271 @@
+//! What a benchmark hands on: rows of figures, as a table for people and as JSON for machines.
+
+use std::path::Path;
+use std::process::Command;
+
+use comfy_table::Table;
+use comfy_table::presets::ASCII_MARKDOWN;
+use serde::Serialize;
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Called in a wrong way.
+    #[error("{0}")]
+    Usage(String),
+    /// The local cloud failed.
+    #[error(transparent)]
+    Cloud(#[from] local_cloud::Error),
+    /// A command that prepares the measurement failed.
+    #[error("`{command}` failed: {reason}")]
+    Command { command: String, reason: String },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        path: String,
+        source: std::io::Error,
+    },
+    /// Something to be measured was not there.
+    #[error("{0}")]
+    NoFigure(String),
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// Which way is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Better {
+    Lower,
+}
+
+/// One figure beside what it is compared with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Row {
+    pub(crate) case: String,
+    pub(crate) metric: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+    pub(crate) ours: f64,
+    /// 95% confidence interval of `ours`; both ends the same for what does not vary.
+    pub(crate) ci: [f64; 2],
+    pub(crate) peer: &'static str,
+    pub(crate) theirs: Option<f64>,
+    /// How many times better ours is.
+    pub(crate) ratio: Option<f64>,
+    pub(crate) required: Option<f64>,
+    pub(crate) holds: bool,
+}
+
+impl Row {
+    /// A figure that must stay under an absolute target.
+    pub(crate) fn under_target(
+        case: &str,
+        metric: &'static str,
+        unit: &'static str,
+        sample: &Sample,
+        target: f64,
+    ) -> Self {
+        let ratio = target / sample.median;
+        Self {
+            case: case.to_owned(),
+            metric,
+            unit,
+            better: Better::Lower,
+            ours: sample.median,
+            ci: sample.interval,
+            peer: "target",
+            theirs: Some(target),
+            ratio: Some(ratio),
+            required: Some(1.0),
+            holds: ratio >= 1.0,
+        }
+    }
+}
+
+/// Median and its 95% confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sample {
+    median: f64,
+    interval: [f64; 2],
+}
+
+impl Sample {
+    /// A figure that does not vary.
+    pub(crate) fn exact(value: f64) -> Self {
+        Self {
+            median: value,
+            interval: [value, value],
+        }
+    }
+
+    /// Of measured values; the interval lies between order statistics, so it assumes no distribution. `None` of none.
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let count = values.len();
+        let last = count.checked_sub(1)?;
+        let at = |rank: usize| values.get(rank.min(last)).copied();
+        let low = lower_rank(count);
+        Some(Self {
+            median: f64::midpoint(at(last / 2)?, at(count / 2)?),
+            interval: [at(low)?, at(last - low)?],
+        })
+    }
+}
+
+/// The largest rank (from 0) below which the median lies with a chance of at most 2.5%: a sum of binomials.
+fn lower_rank(count: usize) -> usize {
+    let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
+    let mut below = chance;
+    let mut rank = 0;
+    while below <= 0.025 && rank < count / 2 {
+        rank += 1;
+        #[expect(clippy::cast_precision_loss, reason = "counts of rounds are small")]
+        let factor = (count - rank + 1) as f64 / rank as f64;
+        chance *= factor;
+        below += chance;
+    }
+    rank.saturating_sub(1)
+}
+
+/// A benchmark's outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) bench: &'static str,
+    machine: String,
+    commit: String,
+    results: Vec<Row>,
+}
+
+impl Report {
+    /// The figures of a benchmark that ran here and now.
+    pub(crate) fn new(bench: &'static str, results: Vec<Row>) -> Self {
+        Self {
+            bench,
+            machine: machine(),
+            commit: commit(),
+            results,
+        }
+    }
+
+    /// Whether all required figures hold.
+    pub(crate) fn holds(&self) -> bool {
+        self.results.iter().all(|row| row.holds)
+    }
+
+    /// Prints the table and writes the JSON under `root`.
+    pub(crate) fn publish(&self, root: &Path) -> Result<(), Error> {
+        println!("{}\n{}, {}", self.table(), self.machine, self.commit);
+        let folder = root.join("target/bench");
+        std::fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        let path = folder.join(format!("{}.json", self.bench));
+        let json = serde_json::to_string_pretty(self).unwrap_or_default();
+        std::fs::write(&path, json + "\n").map_err(Error::file(&path))?;
+        println!("written to target/bench/{}.json", self.bench);
+        Ok(())
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(ASCII_MARKDOWN).set_header([
+            "case",
+            "metric",
+            "ours",
+            "95% interval",
+            "compared with",
+            "times better",
+            "holds",
+        ]);
+        for row in &self.results {
+            let [low, high] = row.ci;
+            let theirs = row
+                .theirs
+                .map_or("-".to_owned(), |value| format!("{value:.1}"));
+            table.add_row([
+                row.case.clone(),
+                row.metric.to_owned(),
+                format!("{:.1} {}", row.ours, row.unit),
+                format!("{low:.1} to {high:.1}"),
+                format!("{} {theirs} {}", row.peer, row.unit),
+                row.ratio
+                    .map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+                if row.holds { "yes" } else { "NO" }.to_owned(),
+            ]);
+        }
+        table
+    }
+}
+
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or(std::env::consts::ARCH, |(_, model)| model.trim());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores, {}", std::env::consts::OS)
+}
+
+fn commit() -> String {
+    let output = Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    text.ok()
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(ours: f64) -> Row {
+        Row::under_target("rate-limiter", "start", "ms", &Sample::exact(ours), 20.0)
+    }
+
+    #[test]
+    fn a_figure_under_its_target_holds_and_one_over_it_fails_the_report() {
+        assert!(Report::new("cold-start", vec![row(20.0)]).holds());
+        assert!(!Report::new("cold-start", vec![row(10.0), row(20.1)]).holds());
+    }
+
+    #[test]
+    fn a_row_has_the_shape_that_machines_read() {
+        let expected = serde_json::json!({
+            "case": "rate-limiter", "metric": "start", "unit": "ms", "better": "lower", "ours": 10.0,
+            "ci": [10.0, 10.0], "peer": "target", "theirs": 20.0, "ratio": 2.0, "required": 1.0, "holds": true,
+        });
+        assert_eq!(serde_json::to_value(row(10.0)).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_interval_of_fifteen_rounds_goes_from_the_fourth_to_the_twelfth() {
+        let sample = Sample::of((1..=15).rev().map(f64::from).collect()).unwrap();
+        assert_eq!(
+            sample,
+            Sample {
+                median: 8.0,
+                interval: [4.0, 12.0]
+            }
+        );
+    }
+
+    #[test]
+    fn the_median_of_an_even_count_lies_in_the_middle_and_of_nothing_there_is_none() {
+        let sample = Sample::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(
+            sample,
+            Sample {
+                median: 2.5,
+                interval: [1.0, 4.0]
+            }
+        );
+        assert_eq!(Sample::of(Vec::new()), None);
+    }
+}
