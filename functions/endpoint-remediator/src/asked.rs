@@ -36,15 +36,19 @@ pub(crate) fn plans(
             };
             (empty, Promise::default())
         });
+        let is_first = merged.services.is_empty();
         merged.services.extend(request.services.iter().cloned());
         merged
             .kafka_pollers
             .extend(request.kafka_pollers.iter().cloned());
+        promise.monthly_cost = Some(add(promise.monthly_cost.take(), &advice.monthly_cost));
         promise.monthly_saving = Some(add(promise.monthly_saving.take(), &advice.monthly_saving));
-        for line in &advice.does_not_cover {
-            if !promise.does_not_cover.contains(line) {
-                promise.does_not_cover.push(line.clone());
-            }
+        if is_first {
+            promise.does_not_cover.clone_from(&advice.does_not_cover);
+        } else {
+            // What one remedy leaves, another of the same plan may take.
+            let left = &advice.does_not_cover;
+            promise.does_not_cover.retain(|line| left.contains(line));
         }
     }
     if by_vpc.is_empty() {
@@ -93,6 +97,14 @@ mod tests {
         assert_eq!(request.incident_id, Some(finding().incident_id));
         let saving = promise.monthly_saving.as_ref().unwrap();
         assert_eq!(saving.to_string(), "$3,520.80");
+        let cost = promise.monthly_cost.as_ref().unwrap();
+        assert_eq!(cost.to_string(), "$29.20");
+    }
+
+    #[test]
+    fn what_one_remedy_leaves_and_another_takes_is_covered() {
+        let (_, promise) = plans(&finding(), &place()).unwrap().remove(0);
+        assert_eq!(promise.does_not_cover, ["S3 in eu-west-1: 46.3 GB a day"]);
     }
 
     #[test]

@@ -80,3 +80,58 @@ impl EndpointRemediator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+    use serde_json::json;
+    use tollkeeper::settings::Settings;
+
+    use super::*;
+
+    const SETTINGS: [(&str, &str); 2] = [
+        ("LEDGER_TABLE", "ledger"),
+        (
+            "ALERT_TOPIC_ARN",
+            "arn:aws:sns:us-east-1:123456789012:alerts",
+        ),
+    ];
+
+    fn sdk() -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .build()
+    }
+
+    fn read(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_unknown_action_is_answered_before_anything_is_called() {
+        let config = Config::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
+        let function = EndpointRemediator::new(config, &sdk());
+        let event = include_str!("../../../events/endpoint-remediator/unknown-action.json");
+        let refused = function.handle(read(event), &Context::default()).await;
+        let refused = refused.unwrap_err();
+        let golden = include_str!("../../../events/endpoint-remediator/unknown-action.reply.json");
+        let reply = json!({"errorType": refused.error_type, "errorMessage": refused.error_message});
+        assert_eq!(reply, read(golden));
+    }
+
+    #[tokio::test]
+    async fn an_approval_without_identity_is_answered_before_anything_is_called() {
+        let config = ApprovalConfig::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
+        let function = EndpointApproval::new(config, &sdk());
+        let event = include_str!("../../../events/endpoint-approval/no-identity.json");
+        let mut reply = function.handle(read(event)).await.unwrap();
+        let golden = include_str!("../../../events/endpoint-approval/no-identity.reply.json");
+        let mut golden = read(golden);
+        // The body is a text: its fields have no order.
+        for reply in [&mut reply, &mut golden] {
+            reply["body"] = read(reply["body"].as_str().unwrap());
+        }
+        assert_eq!(reply, golden);
+    }
+}

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tollkeeper::plan::{EndpointKind, PlanState, PlannedEndpoint};
+use tollkeeper::plan::{EndpointKind, PlanState, PlanSummary, PlannedEndpoint};
 use tollkeeper::telemetry::Metrics;
 
 use super::{Case, engine, locked};
@@ -23,11 +23,8 @@ pub(crate) async fn apply(app: &App, plan_id: &str, call: &Call) -> Result<Value
     if let Some(reply) = already(&case)? {
         return Ok(reply);
     }
-    permit(
-        &case,
-        ledger.approval(plan_id).await?.as_ref(),
-        (app.clock)(),
-    )?;
+    let approval = ledger.approval(plan_id).await?;
+    permit(&case.summary.item, approval.as_ref(), (app.clock)())?;
     let work = async |lock: &Lock| {
         // Another run may have finished between reading and locking.
         let case = Case::open(&ledger, plan_id).await?;
@@ -54,19 +51,19 @@ fn already(case: &Case) -> Result<Option<Value>, Failure> {
 
 /// The approval must name this very plan. Its expiry bounds the start: what was begun in time may be finished, for half
 /// a plan serves nobody.
-fn permit(case: &Case, approval: Option<&Approval>, now: Timestamp) -> Result<(), Failure> {
-    let plan_id = case.plan_id().to_owned();
+fn permit(plan: &PlanSummary, approval: Option<&Approval>, now: Timestamp) -> Result<(), Failure> {
+    let plan_id = plan.plan_id.clone();
     let Some(approval) = approval else {
         return Err(Failure::NotApproved { plan_id });
     };
-    if approval.plan_hash != case.stored.plan_hash {
+    if approval.plan_hash != plan.plan_hash {
         return Err(Failure::ApprovalMismatch {
             plan_id,
             approved: approval.plan_hash.clone(),
-            hash: case.stored.plan_hash.clone(),
+            hash: plan.plan_hash.clone(),
         });
     }
-    if case.state() == PlanState::Planned && approval.expires_at <= now {
+    if plan.state == PlanState::Planned && approval.expires_at <= now {
         let expired = approval.expires_at;
         return Err(Failure::ApprovalExpired { plan_id, expired });
     }
@@ -167,4 +164,52 @@ fn endpoints(
         ..wanted.clone()
     };
     planned.iter().map(with_id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tollkeeper::error::Fault;
+
+    use super::*;
+
+    fn plan(state: PlanState) -> PlanSummary {
+        let golden = include_str!("../../../../events/contracts/plan-planned.json");
+        let plan: PlanSummary = serde_json::from_str(golden).unwrap();
+        PlanSummary { state, ..plan }
+    }
+
+    fn approval(hash: &str) -> Approval {
+        Approval {
+            plan_id: plan(PlanState::Planned).plan_id,
+            plan_hash: hash.to_owned(),
+            approver: "123456789012/AROAEXAMPLEAPPROVER01".to_owned(),
+            arn: String::new(),
+            approved_at: Timestamp::UNIX_EPOCH,
+            expires_at: "2026-10-15T07:00:00Z".parse().unwrap(),
+        }
+    }
+
+    fn refusal(state: PlanState, approval: Option<&Approval>, now: &str) -> Option<&'static str> {
+        let result = permit(&plan(state), approval, now.parse().unwrap());
+        result.err().map(|failure| failure.fault_type())
+    }
+
+    #[test]
+    fn only_an_approval_of_this_very_plan_in_its_time_permits() {
+        let right = approval(&plan(PlanState::Planned).plan_hash);
+        let (early, late) = ("2026-10-15T06:59:59Z", "2026-10-15T07:00:00Z");
+        let planned = |approval, now| refusal(PlanState::Planned, approval, now);
+        assert_eq!(planned(None, early), Some("Approval.Missing"));
+        let other = approval("sha256:00");
+        assert_eq!(planned(Some(&other), early), Some("Approval.Mismatch"));
+        assert_eq!(planned(Some(&right), late), Some("Approval.Expired"));
+        assert_eq!(planned(Some(&right), early), None);
+    }
+
+    #[test]
+    fn what_was_begun_in_time_may_be_finished() {
+        let right = approval(&plan(PlanState::Planned).plan_hash);
+        let late = "2026-10-16T00:00:00Z";
+        assert_eq!(refusal(PlanState::Applying, Some(&right), late), None);
+    }
 }

@@ -202,11 +202,10 @@ fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
     ]);
     Ok(Alert {
         subject: format!(
-            "Tollkeeper: {} waits for approval: {} in {}, {} a month",
-            summary.plan_id,
+            "Plan waits for approval: {}, {} a month ({})",
             summary.services.join(", "),
-            summary.vpc_id,
-            summary.monthly_cost
+            summary.monthly_cost,
+            summary.plan_id
         ),
         text: text.to_owned(),
         json: serde_json::to_value(summary).map_err(|cause| Failure::Json {

@@ -154,25 +154,33 @@ impl Ec2 {
         Ok(found.iter().map(convert::group).filter(matters).collect())
     }
 
-    /// Services by filter, not by name: an unknown name is then an absent row, not an error for the whole call.
+    /// Service by service: one unknown name fails a call for several.
     async fn services(&self, scope: &Scope) -> Result<Vec<Service>, NetworkError> {
-        let names = scope
-            .services
-            .iter()
-            .map(|name| self.full_name(name))
-            .collect();
-        let by_name = types::Filter::builder()
-            .name("service-name")
-            .set_values(Some(names));
-        let by_name = by_name.build();
         let mut services = Vec::new();
+        for name in &scope.services {
+            services.extend(self.offers_of(name).await?);
+        }
+        Ok(services)
+    }
+
+    async fn offers_of(&self, name: &str) -> Result<Vec<Service>, NetworkError> {
+        let mut offers = Vec::new();
         let mut token = None;
         loop {
             let call = self.client.describe_vpc_endpoint_services();
-            let call = call.filters(by_name.clone()).set_next_token(token.take());
-            let reply = call.send().await;
-            let reply = reply.map_err(failed("DescribeVpcEndpointServices"))?;
-            services.extend(
+            let call = call
+                .service_names(self.full_name(name))
+                .set_next_token(token.take());
+            let reply = match call
+                .send()
+                .await
+                .map_err(failed("DescribeVpcEndpointServices"))
+            {
+                Ok(reply) => reply,
+                Err(error) if error.code == "InvalidServiceName" => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            };
+            offers.extend(
                 reply
                     .service_details()
                     .iter()
@@ -180,7 +188,7 @@ impl Ec2 {
             );
             match reply.next_token {
                 Some(next) if !next.is_empty() => token = Some(next),
-                _ => return Ok(services),
+                _ => return Ok(offers),
             }
         }
     }

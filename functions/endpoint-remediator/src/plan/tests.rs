@@ -29,6 +29,7 @@ fn creates(plan: &Plan, service: &str) -> bool {
 #[test]
 fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     let promise = Promise {
+        monthly_cost: Some(Money::usd("1055.46".parse().unwrap())),
         monthly_saving: Some(Money::usd("4329.50".parse().unwrap())),
         does_not_cover: vec!["S3 in eu-west-1 stays on the NAT gateway".to_owned()],
     };
@@ -42,6 +43,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     Plan plan-7dcb2ed650262362 for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
     Cost: $29.20 a month at list price of 2026-11-21, plus traffic by GB at interface endpoints; gateway endpoints are free.
+    With the traffic that the finding expects: $1,055.46 a month.
     Saving: $4,329.50 a month after that cost, by the finding, should the excess last.
     Policy: full access, as traffic has it today; narrowing is a plan of its own.
 

@@ -12,6 +12,8 @@ use crate::change::Change;
 /// What a finding promised of the remedy, where the plan came from one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Promise {
+    /// Hours and the traffic the finding expects.
+    pub(crate) monthly_cost: Option<Money>,
     pub(crate) monthly_saving: Option<Money>,
     pub(crate) does_not_cover: Vec<String>,
 }
@@ -71,6 +73,11 @@ fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
         plan.monthly_cost,
         prices::AS_OF
     ));
+    if let Some(cost) = &promise.monthly_cost {
+        line(format!(
+            "With the traffic that the finding expects: {cost} a month."
+        ));
+    }
     line(match &promise.monthly_saving {
         Some(saving) => format!(
             "Saving: {saving} a month after that cost, by the finding, should the excess last."
