@@ -1,8 +1,8 @@
 //! Why a request failed, with the stable names that alarms and callers match.
 
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sts::error::ProvideErrorMetadata;
 use tollkeeper::aws::{AlertError, TableError, UnsupportedPartition};
-use tollkeeper::error::Fault;
+use tollkeeper::error::{Fault, chain};
 use tollkeeper::prices::UnknownRegion;
 use tollkeeper::time::Day;
 
@@ -27,9 +27,7 @@ impl CallError {
         Self {
             operation,
             code: error.code().unwrap_or("Unreachable").to_owned(),
-            detail: error
-                .message()
-                .map_or_else(|| DisplayErrorContext(error).to_string(), str::to_owned),
+            detail: error.message().map_or_else(|| chain(error), str::to_owned),
         }
     }
 }
@@ -63,7 +61,10 @@ pub enum DetectorError {
     #[error("Cost Explorer sent {0}")]
     BillShape(String),
     /// Neither the bill nor CloudWatch knows the day.
-    #[error("no figures for {day}: neither Cost Explorer nor CloudWatch shows it. {}", notes.join(". "))]
+    #[error(
+        "no figures for {day}: neither Cost Explorer nor CloudWatch shows it{}",
+        reasons(notes)
+    )]
     NoFigures {
         /// The day.
         day: Day,
@@ -90,6 +91,10 @@ pub enum DetectorError {
         "incident {0} was changed by another run at the same time; this one told nobody: run the night again"
     )]
     Conflict(String),
+}
+
+fn reasons(notes: &[String]) -> String {
+    notes.iter().map(|note| format!(". {note}")).collect()
 }
 
 impl Fault for DetectorError {

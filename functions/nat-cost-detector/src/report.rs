@@ -54,8 +54,9 @@ pub struct Talker {
 /// Thirty days, priced.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditReport {
-    /// What was paid.
-    pub month: MonthCost,
+    /// What was paid; absent where the bill could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<MonthCost>,
     /// Bytes of each gateway in those days, by CloudWatch at list price.
     pub gateways: Vec<GatewayCost>,
     /// Days out of the ordinary.
@@ -98,6 +99,23 @@ pub struct UnusualDay {
     pub excess: Volume,
     /// Why, in words.
     pub reason: String,
+}
+
+impl MonthCost {
+    /// What was paid, largest first.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let mut rows = [
+            (&self.nat_bytes, "NAT gateways, bytes processed (billed)"),
+            (&self.nat_hours, "NAT gateways, hours (billed)"),
+            (
+                &self.interface_endpoints,
+                "interface endpoints, hours and bytes (billed)",
+            ),
+        ];
+        rows.sort_by_key(|(money, _)| std::cmp::Reverse(money.amount));
+        rows.map(|(money, what)| vec![money.to_string(), what.to_owned()])
+            .to_vec()
+    }
 }
 
 impl DayReport {
@@ -187,32 +205,22 @@ impl AuditReport {
     pub fn to_text(&self) -> String {
         let finding = &self.report.finding;
         let mut out = format!(
-            "NAT gateways of account {} in {}, {} to {}\n\n",
-            finding.account, finding.region, self.month.from, self.month.to
+            "NAT gateways of account {} in {}, the thirty days to {}\n\n",
+            finding.account, finding.region, finding.day
         );
-        let mut rows: Vec<(&Money, String)> = vec![
-            (
-                &self.month.nat_bytes,
-                "NAT gateways, bytes processed (billed)".to_owned(),
-            ),
-            (
-                &self.month.nat_hours,
-                "NAT gateways, hours (billed)".to_owned(),
-            ),
-            (
-                &self.month.interface_endpoints,
-                "interface endpoints, hours and bytes (billed)".to_owned(),
-            ),
-        ];
-        rows.sort_by_key(|(money, _)| std::cmp::Reverse(money.amount));
-        let mut table: Vec<Vec<String>> = rows
-            .into_iter()
-            .map(|(money, what)| vec![money.to_string(), what])
-            .collect();
+        let mut table = self.month.as_ref().map_or_else(
+            || {
+                vec![vec![
+                    "unknown".to_owned(),
+                    "the bill could not be read".to_owned(),
+                ]]
+            },
+            MonthCost::rows,
+        );
         for gateway in &self.gateways {
             let volume = human_bytes(gateway.processed.bytes);
             let what = format!(
-                "of which {}: {volume} (CloudWatch, list price)",
+                "{}: {volume} (CloudWatch, list price)",
                 gateway.nat_gateway_id
             );
             table.push(vec![gateway.processed.cost.to_string(), what]);

@@ -28,17 +28,20 @@ pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<AuditReport, Det
     })
 }
 
-fn month(observed: &Observed) -> MonthCost {
+fn month(observed: &Observed) -> Option<MonthCost> {
+    if observed.bill.days.is_empty() {
+        return None;
+    }
     let (from, to) = (observed.subject.day.plus(1 - DAYS), observed.subject.day);
     let days = || observed.bill.days.range(from..=to).map(|(_, day)| day);
     let money = |amount: Decimal| Money::usd(cents(amount));
-    MonthCost {
+    Some(MonthCost {
         from,
         to,
         nat_bytes: money(days().map(|day| day.nat_bytes_cost).sum()),
         nat_hours: money(days().map(|day| day.nat_hours_cost).sum()),
         interface_endpoints: money(days().map(|day| day.endpoints_cost).sum()),
-    }
+    })
 }
 
 fn gateways(observed: &Observed) -> Vec<GatewayCost> {

@@ -3,3 +3,4 @@
 pub mod audit;
 pub mod explain;
 pub mod nightly;
+mod resolution;

@@ -6,13 +6,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use tollkeeper::aws::{Alerts, Put, Versioned};
-use tollkeeper::finding::{Confidence, Finding, RealisedSaving, Severity, State};
-use tollkeeper::plan::EndpointKind;
+use tollkeeper::finding::{Confidence, Finding, State};
 use tollkeeper::telemetry::{Metrics, Unit};
 use tollkeeper::time::Day;
 
 use crate::App;
-use crate::adapters::cloudwatch;
 use crate::adapters::ledger::Ledger;
 use crate::compose::{self, Decision};
 use crate::detect::{Verdict, detect};
@@ -20,19 +18,17 @@ use crate::fault::DetectorError;
 use crate::incident::{self, Baseline, Evidence, Incident, Turn};
 use crate::inventory::{self, Inventory};
 use crate::message;
-use crate::network::Endpoint;
 use crate::night::{NightReply, NightReport};
-use crate::saving;
 use crate::study::{Gaps, Observed, SERIES};
 
 /// What a night works with.
-struct Night<'a> {
-    app: &'a App,
-    ledger: Ledger,
+pub(super) struct Night<'a> {
+    pub(super) app: &'a App,
+    pub(super) ledger: Ledger,
     alerts: Alerts,
-    observed: Observed,
+    pub(super) observed: Observed,
     inventory: Inventory,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
 }
 
 /// Runs the night of a day.
@@ -145,7 +141,7 @@ impl Night<'_> {
         Ok(reply)
     }
 
-    fn day(&self) -> Day {
+    pub(super) fn day(&self) -> Day {
         self.observed.subject.day
     }
 
@@ -227,7 +223,7 @@ impl Night<'_> {
         self.put(stored.version, stored.item.told()).await
     }
 
-    fn decision<'d>(&'d self, incident: &'d Incident, state: State) -> Decision<'d> {
+    pub(super) fn decision<'d>(&'d self, incident: &'d Incident, state: State) -> Decision<'d> {
         Decision {
             state,
             incident_id: &incident.incident_id,
@@ -259,64 +255,6 @@ impl Night<'_> {
         )
     }
 
-    async fn resolution(&self, incident: &Incident) -> Result<Finding, DetectorError> {
-        let mut quality = self.observed.quality(&self.verdict, self.app);
-        "none".clone_into(&mut quality.explained_from);
-        let saving = self.saving(incident, &mut quality.notes).await?;
-        Ok(compose::resolved(
-            &self.observed.subject,
-            self.decision(incident, State::Resolved),
-            incident
-                .told
-                .as_ref()
-                .map_or(Severity::Low, |told| told.severity),
-            saving,
-            quality,
-            self.observed.prices,
-        ))
-    }
-
-    async fn saving(
-        &self,
-        incident: &Incident,
-        notes: &mut Vec<String>,
-    ) -> Result<RealisedSaving, DetectorError> {
-        let plans = self.ledger.plans().await?;
-        let endpoints = saving::endpoints_of(&plans, &incident.incident_id);
-        let measured: Vec<&Endpoint> = endpoints
-            .iter()
-            .filter(|endpoint| endpoint.kind == EndpointKind::Interface)
-            .filter_map(|endpoint| {
-                let all = &self.observed.network.endpoints;
-                all.iter()
-                    .find(|known| Some(known.id.as_str()) == endpoint.endpoint_id.as_deref())
-            })
-            .collect();
-        let day = self.day();
-        let bytes =
-            cloudwatch::endpoint_bytes(&self.app.clients.cloudwatch, &measured, day, day).await;
-        let seen = match bytes {
-            Ok(bytes) => bytes
-                .values()
-                .filter_map(|days| days.get(&day))
-                .copied()
-                .reduce(u64::saturating_add),
-            Err(error) => {
-                notes.push(format!("Bytes on the endpoints could not be read: {error}"));
-                None
-            }
-        };
-        let volume = self.observed.volume();
-        Ok(saving::realised(
-            day,
-            &endpoints,
-            seen,
-            incident.peak_bytes,
-            volume,
-            self.observed.prices,
-        ))
-    }
-
     fn measure(&self, night: &NightReport, now: Timestamp) {
         use rust_decimal::prelude::ToPrimitive;
         let excess = self
@@ -342,3 +280,7 @@ impl Night<'_> {
             .emit(now);
     }
 }
+
+#[cfg(test)]
+#[path = "nightly_tests.rs"]
+mod tests;

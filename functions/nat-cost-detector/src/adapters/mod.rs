@@ -13,9 +13,12 @@ pub mod rollups;
 /// which would compile every SDK crate a second time.
 #[cfg(test)]
 macro_rules! mocked {
-    ($sdk:ident, [$($rule:expr),+ $(,)?]) => {{
+    ($sdk:ident, [$($rule:expr),+ $(,)?]) => {
+        $crate::adapters::mocked!($sdk, Sequential, [$($rule),+])
+    };
+    ($sdk:ident, $mode:ident, [$($rule:expr),+ $(,)?]) => {{
         let interceptor = aws_smithy_mocks::MockResponseInterceptor::new()
-            .rule_mode(aws_smithy_mocks::RuleMode::Sequential)
+            .rule_mode(aws_smithy_mocks::RuleMode::$mode)
             $(.with_rule($rule))+;
         $sdk::Client::from_conf(
             $sdk::Config::builder()
