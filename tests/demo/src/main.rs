@@ -9,6 +9,7 @@ mod rollups;
 mod steps;
 mod story;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use paper::Paper;
@@ -19,7 +20,7 @@ async fn main() -> ExitCode {
         clippy::disallowed_methods,
         reason = "the demo's one setting, read once"
     )]
-    let ip_ranges = std::env::var_os("IP_RANGES").map(Into::into);
+    let ip_ranges = std::env::var_os("IP_RANGES").map(PathBuf::from);
     let mut paper = Paper::new(steps::COUNT);
     match steps::run(&mut paper, ip_ranges).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,9 +8,12 @@ use crate::story::Story;
 
 pub(crate) async fn start(paper: &mut Paper, ip_ranges: Option<PathBuf>) -> Result<Story, Failure> {
     paper.step("A cloud on this machine");
-    let addresses = match &ip_ranges {
-        Some(path) => format!("AWS's published ranges in {}", path.display()),
-        None => "a few published AWS ranges (set IP_RANGES to use the whole file)".to_owned(),
+    let named = ip_ranges.as_ref().map(|path| path.display().to_string());
+    let ip_ranges = ip_ranges.filter(|path| path.is_file());
+    let addresses = match (&ip_ranges, named) {
+        (Some(_), Some(path)) => format!("AWS's published ranges in {path}"),
+        (None, Some(path)) => format!("a few published AWS ranges (IP_RANGES={path} is no file)"),
+        _ => "a few published AWS ranges (set IP_RANGES to use the whole file)".to_owned(),
     };
     let story = Story::begin(paper, ip_ranges).await?;
     paper.say(format!("Addresses: {addresses}"));

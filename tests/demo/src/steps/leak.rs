@@ -29,7 +29,7 @@ pub(crate) async fn found(
     let day = story.world.day(LEAK_DAY).await?;
     let baseline = story.world.day(logs::BASELINE_DAY).await?;
     story.publish(&day, true).await?;
-    paper.say(format!("{LEAK_DAY}, the bill of the day before:"));
+    paper.say(format!("The bill up to {LEAK_DAY}:"));
     paper.quote(chart::daily_cost(&story.costs));
     paper.working("the night run measures, detects, explains, advises");
     let (_, told) = nights::night(story, detector, LEAK_DAY).await?;

@@ -98,7 +98,7 @@ async fn without_redis(
     outage(paper, limiter, "hangs").await?;
     story.cloud.redis()?.kill().await?;
     outage(paper, limiter, "is gone").await?;
-    let is_outage = |metric: &Value| metric["Outage"].as_u64().is_some_and(|count| count > 0);
+    let is_outage = |metric: &Value| metric["Outage"].as_f64().is_some_and(|count| count > 0.0);
     let counted = limiter
         .metrics()
         .iter()

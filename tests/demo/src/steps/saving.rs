@@ -21,6 +21,9 @@ pub(crate) async fn shown(
     detector: &Function,
 ) -> Result<(), Failure> {
     paper.step("The following nights");
+    paper.say(
+        "The plan was applied early on the first of these days, which counts as a whole day here.",
+    );
     let mut closing = None;
     for night in 1..=NIGHTS {
         let date = LEAK_DAY.checked_add(jiff::Span::new().days(night))?;

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use super::addresses::FarEnd;
 
 /// The VPC as it was observed at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// The NAT gateway of each subnet's default route.
     pub nat_of_subnet: BTreeMap<String, String>,
@@ -22,7 +22,7 @@ pub struct Network {
 }
 
 /// An available interface endpoint.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceEndpoint {
     /// Its id.
     pub id: String,

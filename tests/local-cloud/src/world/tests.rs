@@ -20,7 +20,9 @@ const LEAK_DAY: Date = date(2026, 10, 13);
     reason = "tests run with and without the file"
 )]
 fn ip_ranges() -> Option<PathBuf> {
-    std::env::var_os("IP_RANGES").map(PathBuf::from)
+    std::env::var_os("IP_RANGES")
+        .map(PathBuf::from)
+        .filter(|path| path.is_file())
 }
 
 async fn world(name: &str) -> (LocalCloud, World) {
