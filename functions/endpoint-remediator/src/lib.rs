@@ -18,6 +18,7 @@ mod journal;
 mod model;
 mod moved;
 mod network;
+mod owner;
 mod plan;
 mod reach;
 mod request;

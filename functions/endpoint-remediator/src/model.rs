@@ -9,8 +9,9 @@ use tollkeeper::plan::{EndpointKind, KafkaPollers, PlanRequest};
 
 use crate::change::{Change, Peer};
 use crate::network::{Network, NetworkError, Stamp};
+use crate::owner::Owner;
 use crate::snapshot::{
-    Endpoint, EndpointState, Group, Owner, RouteTable, Rule, Scope, Service, Snapshot, Subnet, Vpc,
+    Endpoint, EndpointState, Group, RouteTable, Rule, Scope, Service, Snapshot, Subnet, Vpc,
 };
 
 /// When an injected crash happens.

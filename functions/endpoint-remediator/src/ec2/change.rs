@@ -8,9 +8,8 @@ use aws_sdk_ec2::types::{
 use super::{Ec2, convert, failed, step_filters, tag, unless_code, unless_gone};
 use crate::change::{Change, Direction, Peer};
 use crate::network::{Network, NetworkError, Stamp};
-use crate::snapshot::{
-    Endpoint, EndpointState, Group, Scope, Snapshot, TAG_MANAGED, TAG_PLAN, TAG_STEP,
-};
+use crate::owner::{TAG_MANAGED, TAG_PLAN, TAG_STEP};
+use crate::snapshot::{Endpoint, EndpointState, Group, Scope, Snapshot};
 
 impl Network for Ec2 {
     async fn observe(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {

@@ -7,7 +7,8 @@ use tollkeeper::plan::EndpointKind;
 
 use super::Ec2;
 use crate::change::Peer;
-use crate::snapshot::{Endpoint, EndpointState, Group, Owner, RouteTable, Rule};
+use crate::owner::Owner;
+use crate::snapshot::{Endpoint, EndpointState, Group, RouteTable, Rule};
 
 pub(super) fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();

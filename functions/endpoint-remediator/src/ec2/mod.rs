@@ -14,7 +14,7 @@ use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, Tag};
 
 use crate::network::NetworkError;
-use crate::snapshot::{TAG_PLAN, TAG_STEP};
+use crate::owner::{TAG_PLAN, TAG_STEP};
 
 /// EC2 of one region.
 #[derive(Debug, Clone)]

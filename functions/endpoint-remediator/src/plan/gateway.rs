@@ -6,7 +6,8 @@ use tollkeeper::plan::{EndpointKind, PlannedEndpoint};
 
 use super::draft::Draft;
 use crate::change::{Change, Target};
-use crate::snapshot::{Endpoint, EndpointState, Owner};
+use crate::owner::Owner;
+use crate::snapshot::{Endpoint, EndpointState};
 
 /// Plans routes to `service` for every private route table that lacks them.
 pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {

@@ -4,7 +4,7 @@ use tollkeeper::plan::EndpointKind;
 use super::*;
 use crate::change::Change;
 use crate::model;
-use crate::snapshot::Owner;
+use crate::owner::Owner;
 
 fn place() -> Place {
     Place {
