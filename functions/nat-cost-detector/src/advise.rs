@@ -224,8 +224,8 @@ fn provisioned(
     does_not_cover.insert(
         0,
         format!(
-            "Instead of the interface endpoints, not besides them. Priced for {units} event poller units at the day's \
-             mean rate and us-east-1's price; peaks may need more"
+            "Peaks above the day's mean rate: priced for {units} event poller units at us-east-1's price. It replaces \
+             the interface endpoints, it does not go with them"
         ),
     );
     Some(Advice {

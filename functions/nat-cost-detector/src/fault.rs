@@ -94,7 +94,7 @@ pub enum DetectorError {
 }
 
 fn reasons(notes: &[String]) -> String {
-    notes.iter().map(|note| format!(". {note}")).collect()
+    notes.iter().flat_map(|note| [". ", note]).collect()
 }
 
 impl Fault for DetectorError {

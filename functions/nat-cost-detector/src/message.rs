@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 use tollkeeper::aws::Alert;
-use tollkeeper::finding::{Advice, Finding, State};
+use tollkeeper::finding::{Advice, Finding, RealisedSaving, State};
 use tollkeeper::plan::PlanRequest;
 
 use crate::cause_table;
@@ -49,29 +49,48 @@ fn subject(finding: &Finding) -> String {
     }
 }
 
-/// What people read.
+/// What people read in an alert.
 pub fn text(finding: &Finding) -> String {
+    let opened = finding.incident_id.rsplit('/').next().unwrap_or_default();
+    let incident = format!("Since {opened}. Incident {}.\n", finding.incident_id);
+    let next = "Where the endpoint-remediator is deployed it makes a plan from this finding and sends it for approval; \
+                nothing is changed without one.\n  To ask for a plan by hand, invoke it with";
+    body(finding, &incident, next)
+}
+
+/// What people read where nothing was opened and nobody was told.
+pub fn report(finding: &Finding) -> String {
+    let next = "To get a plan, invoke the endpoint-remediator with";
+    body(finding, "", next)
+}
+
+fn body(finding: &Finding, incident: &str, next: &str) -> String {
     let mut out = headline(finding);
+    out.push_str(incident);
     if let Some(saving) = &finding.saving {
-        let measured = saving
-            .measured_a_day
-            .as_ref()
-            .map_or("not measured".to_owned(), |money| format!("{money} a day"));
-        let _ = write!(
-            out,
-            "\nWhat the remedy saved (on {})\n  Measured on the new path: {measured}\n  Upper bound: {} a day\n  The \
-             endpoints cost {} a day\n  {}\n",
-            saving.day, saving.upper_bound_a_day, saving.endpoints_cost_a_day, saving.how
-        );
+        saved(&mut out, saving);
     }
-    if !finding.causes.is_empty() || finding.excess.bytes > 0 {
+    if finding.excess.bytes > 0 {
         out.push_str("\nWho causes it\n");
         out.push_str(&cause_table::render(finding));
     }
     remedies(&mut out, finding);
-    next(&mut out, finding);
+    requests(&mut out, finding, next);
     rests_on(&mut out, finding);
     out
+}
+
+fn saved(out: &mut String, saving: &RealisedSaving) {
+    let measured = saving
+        .measured_a_day
+        .as_ref()
+        .map_or("not measured".to_owned(), |money| format!("{money} a day"));
+    let _ = write!(
+        out,
+        "\nWhat the remedy saved (on {})\n  Measured on the new path: {measured}\n  Upper bound: {} a day\n  The \
+         endpoints cost {} a day\n  {}\n",
+        saving.day, saving.upper_bound_a_day, saving.endpoints_cost_a_day, saving.how
+    );
 }
 
 /// What to do, with cost and saving.
@@ -96,7 +115,6 @@ fn headline(finding: &Finding) -> String {
         ),
         State::Resolved => "NAT gateway traffic is back to what was usual".to_owned(),
     };
-    let opened = finding.incident_id.rsplit('/').next().unwrap_or_default();
     let mut out = format!(
         "{first} in {} (account {}).\n{} {}: {}, {}; usual are {} to {}, most likely {}.\n",
         finding.region,
@@ -114,10 +132,9 @@ fn headline(finding: &Finding) -> String {
     }
     let _ = writeln!(
         out,
-        "Since {opened}. Severity {}, confidence {}. Incident {}.\nWhy: {}.",
+        "Severity {}, confidence {}.\nWhy: {}.",
         finding.severity.as_str(),
         word(&finding.confidence),
-        finding.incident_id,
         finding.reason,
     );
     out
@@ -153,7 +170,7 @@ fn remedy(out: &mut String, number: usize, advice: &Advice) {
     }
 }
 
-fn next(out: &mut String, finding: &Finding) {
+fn requests(out: &mut String, finding: &Finding, next: &str) {
     let requests: Vec<String> = finding
         .advice
         .iter()
@@ -163,10 +180,7 @@ fn next(out: &mut String, finding: &Finding) {
     if requests.is_empty() {
         return;
     }
-    out.push_str(
-        "\nWhat happens next\n  Where the endpoint-remediator is deployed it makes a plan from this finding and sends it \
-         for approval; nothing is changed without one.\n  To ask for a plan by hand, invoke it with\n",
-    );
+    let _ = writeln!(out, "\nWhat happens next\n  {next}");
     for request in requests {
         let _ = writeln!(out, "    {request}");
     }

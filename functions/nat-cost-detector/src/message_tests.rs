@@ -209,8 +209,9 @@ fn a_person_can_act_on_an_opened_incident() {
 NAT gateway traffic costs $161.93 a day more than usual in us-east-1 (account 123456789012).
 Tuesday 2026-10-13: 3,700.0 GB, $166.50; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
 If it lasts: $4,857.90 a month.
-Since 2026-10-13. Severity high, confidence high. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+Severity high, confidence high.
 Why: 36.5 times the usual Tuesday: 3,700.0 GB against 101.5 GB (up to 124.2 GB is usual); 71.7 robust deviations from the same weekday of the last 8 weeks, of which 4 raise an alarm.
+Since 2026-10-13. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
 
 Who causes it
   $ a day   share  source                                     direction       far end                        NAT gateway
@@ -228,7 +229,7 @@ What to do
      Does not cover: S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
   3. Or switch the Kafka event source mappings to provisioned mode, whose pollers need neither NAT gateway nor endpoints.
      Costs $405.15 a month, saves $4,036.35 a month after that. Pays from 9003 GB a month.
-     Does not cover: Instead of the interface endpoints, not besides them. Priced for 3 event poller units at the day's mean rate and us-east-1's price; peaks may need more; S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+     Does not cover: Peaks above the day's mean rate: priced for 3 event poller units at us-east-1's price. It replaces the interface endpoints, it does not go with them; S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
 
 What happens next
   Where the endpoint-remediator is deployed it makes a plan from this finding and sends it for approval; nothing is changed without one.
@@ -253,8 +254,9 @@ fn a_person_reads_what_was_saved_when_it_is_over() {
     insta::assert_snapshot!(text(&resolved()), @r#"
 NAT gateway traffic is back to what was usual in us-east-1 (account 123456789012).
 Saturday 2026-10-17: 95.0 GB, $4.28; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
-Since 2026-10-13. Severity high, confidence high. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+Severity high, confidence high.
 Why: Two days in a row within the range that was usual before the incident.
+Since 2026-10-13. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
 
 What the remedy saved (on 2026-10-17)
   Measured on the new path: $114.67 a day

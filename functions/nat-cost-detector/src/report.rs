@@ -149,7 +149,7 @@ impl DayReport {
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         if self.anomalous {
-            out.push_str(&message::text(&self.finding));
+            out.push_str(&message::report(&self.finding));
         } else {
             let finding = &self.finding;
             let _ = writeln!(

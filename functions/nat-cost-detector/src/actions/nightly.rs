@@ -90,8 +90,11 @@ fn judge(app: &App, observed: &Observed, incidents: &[Versioned<Incident>]) -> V
         .collect();
     let (day, volume) = (observed.subject.day, observed.volume());
     let mut verdict = detect(&usual, day, volume, app.config.gates, observed.prices);
-    let unseen = observed.nats.is_empty() && observed.quality(&verdict, app).estimated;
-    if unseen && verdict.confidence == Confidence::High {
+    let quality = observed.quality(&verdict, app);
+    // An estimate without CloudWatch beside it, or a history with a tenth of its days missing, is doubtful data.
+    let doubtful = (observed.nats.is_empty() && quality.estimated)
+        || quality.missing_days * 10 > quality.history_days;
+    if doubtful && verdict.confidence == Confidence::High {
         verdict.confidence = Confidence::Medium;
     }
     verdict
