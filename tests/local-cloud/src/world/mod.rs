@@ -1,9 +1,9 @@
 //! A small company's world in the local cloud: a VPC with two NAT gateways, an application, a self-managed Kafka cluster
 //! and the pollers that read it, and what they send and receive day by day.
 //!
-//! The story is seeded: [`traffic`] makes the same days from the same seed. How a flow travels is never scripted: each
-//! day the network is observed as it stands ([`network`]), so a saving is the consequence of routes, private DNS and
-//! groups that really are there. Bill, metrics and flow logs of a day are three views of the same flows ([`day`]).
+//! The story is seeded: `traffic` makes the same days from the same seed. How a flow travels is never scripted: each
+//! day the network is observed as it stands (`network`), so a saving is the consequence of routes, private DNS and
+//! groups that really are there. Bill, metrics and flow logs of a day are three views of the same flows (`day`).
 //! Nothing here knows the product; the pollers' cause is never labelled, as no real log labels it.
 
 mod addresses;

@@ -1,4 +1,4 @@
-//! Reads the VPC from EC2 as it stands now, for [`super::network`].
+//! Reads the VPC from EC2 as it stands now, for `network`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;

@@ -4,7 +4,7 @@
 //! image-builder downloads container layers from S3, batch-1 copies its results to S3 in another region, the pollers
 //! refresh their credentials. From the leak day on the pollers hand what they read to the public Lambda API, about
 //! 3.3 TB a day ($150 at the NAT gateways), and image-builder downloads six times as much. How a flow travels is not
-//! decided here: see [`super::network`].
+//! decided here: see `network`.
 
 use std::net::Ipv4Addr;
 
