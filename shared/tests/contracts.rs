@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use tollkeeper::finding::Finding;
+use tollkeeper::plan::PlanSummary;
 use tollkeeper::rollup::{CellKey, Shard, Traffic};
 use tollkeeper::time::Hour;
 
@@ -56,4 +58,40 @@ fn a_logs_item_is_found_under_its_key() {
         (item["pk"].as_str(), item["sk"].as_str()),
         (Some(key.pk.as_str()), Some(key.sk.as_str()))
     );
+}
+
+#[test]
+fn findings_are_read_and_written_as_the_golden_files_say() {
+    for name in ["finding-opened.json", "finding-resolved.json"] {
+        let file = golden(name);
+        let finding: Finding =
+            serde_json::from_value(file.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(finding.schema, tollkeeper::finding::SCHEMA);
+        assert_eq!(serde_json::to_value(&finding).unwrap(), file, "{name}");
+    }
+}
+
+#[test]
+fn the_causes_of_a_golden_finding_add_up_to_its_excess() {
+    let finding: Finding = serde_json::from_value(golden("finding-opened.json")).unwrap();
+    let further = finding
+        .further_causes
+        .as_ref()
+        .map_or(0, |further| further.excess.bytes);
+    let causes: u64 = finding.causes.iter().map(|cause| cause.excess.bytes).sum();
+    assert_eq!(
+        causes + further + finding.unexplained.bytes,
+        finding.excess.bytes
+    );
+}
+
+#[test]
+fn plan_summaries_are_read_and_written_as_the_golden_files_say() {
+    for name in ["plan-planned.json", "plan-verified.json"] {
+        let file = golden(name);
+        let plan: PlanSummary =
+            serde_json::from_value(file.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(plan.schema, tollkeeper::plan::SCHEMA);
+        assert_eq!(serde_json::to_value(&plan).unwrap(), file, "{name}");
+    }
 }
