@@ -4,7 +4,7 @@
 //! `{"variable": "<name>"}` answers an environment variable, `{"metric": <n>}` writes a metric document first,
 //! `{"reply": <value>}` answers the value; anything else comes back as it is. With FAIL_INIT set it does not start.
 //!
-//! For Kafka: with POISON set to "<partition>:<offset>,..." those records fail FAILURES times. In mode ANSWER=partial
+//! For Kafka: with POISON set to `<partition>:<offset>,...` those records fail FAILURES times. In mode ANSWER=partial
 //! they are named in batchItemFailures, otherwise the whole batch answers an error.
 
 use std::collections::BTreeMap;
