@@ -8,8 +8,9 @@ AWS_REGION ?= us-east-1
 # One build command for demo, tests and benchmarks: another selection of packages or targets would resolve other
 # features, and Cargo would compile aws-sdk-ec2 (minutes) a second time.
 BUILD = cargo build --workspace --all-targets --locked
-# `--examples` is there for the same reason: it makes rustdoc resolve development dependencies as clippy does.
-DOC = cargo doc --workspace --no-deps --locked --lib --bins --examples
+# Libraries, and binaries that have none of the same name. `--examples` is there for the same reason as above: it makes
+# rustdoc resolve development dependencies as clippy does.
+DOC = cargo doc --workspace --no-deps --locked --lib --examples --bin demo --bin bench --bin endpoint-approval
 FUNCTIONS = kafka-consumer rate-limiter nat-cost-detector endpoint-remediator
 IP_RANGES_TABLE = target/ip-ranges.json
 
