@@ -98,8 +98,30 @@ pub fn remedies(out: &mut String, finding: &Finding) {
     if !finding.advice.is_empty() {
         out.push_str("\nWhat to do\n");
     }
+    let uncovered = covered_by_none(&finding.advice);
     for (index, advice) in finding.advice.iter().enumerate() {
-        remedy(out, index + 1, advice);
+        remedy(out, index + 1, advice, &uncovered);
+    }
+    if !uncovered.is_empty() {
+        let _ = writeln!(out, "  None of these covers: {}.", uncovered.join("; "));
+    }
+}
+
+/// What every remedy leaves as it is: said once, not with each of them.
+fn covered_by_none(advice: &[Advice]) -> Vec<&str> {
+    let [first, others @ ..] = advice else {
+        return Vec::new();
+    };
+    let everywhere = |line: &&String| {
+        others
+            .iter()
+            .all(|advice| advice.does_not_cover.contains(line))
+    };
+    let lines = first.does_not_cover.iter().filter(everywhere);
+    if others.is_empty() {
+        Vec::new()
+    } else {
+        lines.map(String::as_str).collect()
     }
 }
 
@@ -148,7 +170,7 @@ fn word(value: &impl serde::Serialize) -> String {
         .unwrap_or_default()
 }
 
-fn remedy(out: &mut String, number: usize, advice: &Advice) {
+fn remedy(out: &mut String, number: usize, advice: &Advice, uncovered: &[&str]) {
     let _ = write!(
         out,
         "  {number}. {}.\n     Costs {} a month, saves {} a month after that.",
@@ -161,12 +183,10 @@ fn remedy(out: &mut String, number: usize, advice: &Advice) {
         let _ = write!(out, " Priced for {}.", advice.zones.join(", "));
     }
     out.push('\n');
-    if !advice.does_not_cover.is_empty() {
-        let _ = writeln!(
-            out,
-            "     Does not cover: {}.",
-            advice.does_not_cover.join("; ")
-        );
+    let lines = advice.does_not_cover.iter().map(String::as_str);
+    let left: Vec<&str> = lines.filter(|line| !uncovered.contains(line)).collect();
+    if !left.is_empty() {
+        let _ = writeln!(out, "     Does not cover: {}.", left.join("; "));
     }
 }
 

@@ -223,13 +223,14 @@ Who causes it
 What to do
   1. Give vpc-1 a gateway endpoint for s3 in the route tables of its private subnets: it costs nothing.
      Costs $0.00 a month, saves $486.00 a month after that.
-     Does not cover: AWS, unresolved, in us-east-1: 3,290.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+     Does not cover: AWS, unresolved, in us-east-1: 3,290.0 GB a day.
   2. Give vpc-1 interface endpoints for lambda and sts: the Kafka pollers hand their batches to the Lambda API through the NAT gateways.
      Costs $1,016.20 a month, saves $3,425.30 a month after that. Pays from 834 GB a month. Priced for us-east-1a, us-east-1b.
-     Does not cover: S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+     Does not cover: S3 in us-east-1: 360.0 GB a day.
   3. Or switch the Kafka event source mappings to provisioned mode, whose pollers need neither NAT gateway nor endpoints.
      Costs $405.15 a month, saves $4,036.35 a month after that. Pays from 9003 GB a month.
-     Does not cover: Peaks above the day's mean rate: priced for 3 event poller units at us-east-1's price. It replaces the interface endpoints, it does not go with them; S3 in us-east-1: 360.0 GB a day; the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
+     Does not cover: Peaks above the day's mean rate: priced for 3 event poller units at us-east-1's price. It replaces the interface endpoints, it does not go with them; S3 in us-east-1: 360.0 GB a day.
+  None of these covers: the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
 
 What happens next
   Where the endpoint-remediator is deployed it makes a plan from this finding and sends it for approval; nothing is changed without one.
