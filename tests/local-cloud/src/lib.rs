@@ -205,3 +205,6 @@ impl LocalCloud {
         self.moto.stop().await
     }
 }
+
+/// Ties this crate to the clone it is built in (`docs/adr/0007`): it looks for binaries there.
+const _: Option<&str> = option_env!("TOLLKEEPER_CLONE");

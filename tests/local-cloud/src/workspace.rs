@@ -12,7 +12,7 @@ pub fn root() -> PathBuf {
 }
 
 /// A function's binary: `TOLLKEEPER_BIN_DIR` or else the workspace's debug build.
-pub(crate) fn binary(name: &str) -> Result<PathBuf, Error> {
+pub fn binary(name: &str) -> Result<PathBuf, Error> {
     let folder = host::variable("TOLLKEEPER_BIN_DIR")
         .map_or_else(|| root().join("target/debug"), PathBuf::from);
     let path = folder.join(name);

@@ -9,6 +9,7 @@
 )]
 
 mod consumer;
+mod laptop;
 mod limiter;
 mod nights;
 mod remediation;

@@ -19,7 +19,7 @@ pub(crate) const LEAK_DAY: jiff::civil::Date = jiff::civil::date(2026, 10, 13);
 pub(crate) struct Story {
     pub(crate) cloud: LocalCloud,
     pub(crate) world: World,
-    ranges: PathBuf,
+    pub(crate) ranges: PathBuf,
     /// Keeps the stand-in for AWS's file, where that is used.
     _stand_in: Option<tempfile::NamedTempFile>,
 }
