@@ -61,7 +61,7 @@ fn build(root: &Path, functions: &[&Function]) -> Result<(), Error> {
     let mut command = Command::new("cargo");
     command
         .current_dir(root)
-        .args(["build", "--release", "--locked"]);
+        .args(["build", "--release", "--locked", "--no-default-features"]);
     command.args(packages.iter().flat_map(|package| ["--package", package]));
     let status = command.status().map_err(|error| error.to_string());
     let reason = match status {
