@@ -11,7 +11,8 @@ BUILD = cargo build --workspace --all-targets --locked
 # Libraries, and binaries that have none of the same name. `--examples` is there for the same reason as above: it makes
 # rustdoc resolve development dependencies as clippy does.
 DOC = cargo doc --workspace --no-deps --locked --lib --examples --bin demo --bin bench --bin endpoint-approval
-FUNCTIONS = kafka-consumer rate-limiter nat-cost-detector endpoint-remediator
+# All that make up the stack; fewer only to try something out.
+FUNCTIONS ?= kafka-consumer rate-limiter nat-cost-detector endpoint-remediator
 IP_RANGES_TABLE = target/ip-ranges.json
 
 .PHONY: help demo test lint fmt audit bench validate build bootstraps deploy ip-ranges dev-build rust compilers python
@@ -41,7 +42,7 @@ fmt: rust ## format the code
 	cargo fmt --all
 
 audit: dev-build ## read-only report on your own AWS account, with your credentials; nothing is deployed
-	@target/debug/nat-cost-detector audit $(ARGS)
+	@target/debug/nat-cost-detector audit $(addprefix --ip-ranges ,$(wildcard $(IP_RANGES_TABLE))) $(ARGS)
 
 bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, or all
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
@@ -68,7 +69,7 @@ bootstraps: rust
 	@rustup target list --installed 2>/dev/null | grep -q '^aarch64-unknown-linux-gnu$$' || \
 	rustup target add aarch64-unknown-linux-gnu || \
 	{ echo "The arm64 target is missing: install Rust with rustup (https://rustup.rs), which adds it here." >&2; exit 1; }
-	cargo lambda build --release --arm64 --locked $(FUNCTIONS:%=--package %)
+	cargo lambda build --release --arm64 --locked --no-default-features $(FUNCTIONS:%=--package %)
 
 build-KafkaConsumer: BINARY = kafka-consumer
 build-RateLimiter: BINARY = rate-limiter
