@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn times_are_tagged_and_statistics_are_floats() {
-        let bytes = encode(&json!({"Timestamps": [1], "Sum": 2}));
+        let bytes = encode(&json!({"Sum": 2, "Timestamps": [1]}));
         let mut decoder = Decoder::new(&bytes);
         decoder.map().unwrap();
         assert_eq!(decoder.str().unwrap(), "Sum");

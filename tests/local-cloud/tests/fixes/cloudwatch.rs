@@ -115,7 +115,7 @@ async fn an_error_of_moto_reads_as_one_of_aws() {
         .send()
         .await
         .unwrap_err();
-    assert_eq!(error.code(), Some("ValidationError"));
+    assert_eq!(error.code(), Some("ValidationException"));
     assert_eq!(
         error.message(),
         Some("The parameter EndTime must be greater than StartTime.")
