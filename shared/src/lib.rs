@@ -18,6 +18,7 @@ pub mod prices;
 pub mod rollup;
 pub mod services;
 pub mod settings;
+pub mod start;
 pub mod telemetry;
 pub mod time;
 

@@ -62,7 +62,8 @@ impl fmt::Display for Money {
     }
 }
 
-fn group_thousands(digits: &str) -> String {
+/// Digits with a comma before every third from the right, for people.
+pub fn group_thousands(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {

@@ -1,12 +1,10 @@
 //! Settings of the consumer.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use tollkeeper::error::Fault;
 use tollkeeper::flow_log::Format;
-use tollkeeper::services::{IpRanges, IpRangesError};
 use tollkeeper::settings::{SettingError, Settings, wrong};
+use tollkeeper::start::{self, StartError};
 
 use crate::answer::Answers;
 use crate::reading::{self, TopicFormat};
@@ -43,44 +41,11 @@ impl Default for Rules {
     }
 }
 
-/// Why the function does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A setting is missing or wrong.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// The table of addresses cannot be read.
-    #[error("IP_RANGES file `{path}` cannot be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The table of addresses is none.
-    #[error("IP_RANGES file `{path}` is wrong")]
-    Ranges {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: IpRangesError,
-    },
-}
-
-impl Fault for ConfigError {
-    fn fault_type(&self) -> &'static str {
-        match self {
-            Self::Setting(_) => "Setting.Wrong",
-            Self::Read { .. } | Self::Ranges { .. } => "Setting.IpRanges",
-        }
-    }
-}
-
 impl Config {
     /// Reads the settings, and the table of addresses they name.
-    pub fn load(settings: &Settings<'_>) -> Result<Self, ConfigError> {
+    pub fn load(settings: &Settings<'_>) -> Result<Self, StartError> {
         let mut config = Self::from_settings(settings)?;
-        config.rules.reading.ranges = ranges(settings)?;
+        config.rules.reading.ranges = start::ip_ranges(settings)?;
         Ok(config)
     }
 
@@ -189,33 +154,10 @@ fn epoch(partition: &str, epoch: &str) -> Option<((String, i32), u32)> {
 
 /// The table of addresses: the file that `IP_RANGES` names, which must then be there; else the one packaged with
 /// the function, if there is one.
-fn ranges(settings: &Settings<'_>) -> Result<Option<IpRanges>, ConfigError> {
-    let path = match (
-        settings.text("IP_RANGES"),
-        settings.text("LAMBDA_TASK_ROOT"),
-    ) {
-        (Some(path), _) => PathBuf::from(path),
-        (None, Some(root)) => {
-            let packaged = Path::new(&root).join("ip-ranges.json");
-            if !packaged.exists() {
-                return Ok(None);
-            }
-            packaged
-        }
-        (None, None) => return Ok(None),
-    };
-    match std::fs::read(&path) {
-        Ok(json) => IpRanges::from_json(&json)
-            .map(Some)
-            .map_err(|source| ConfigError::Ranges { path, source }),
-        Err(source) => Err(ConfigError::Read { path, source }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tollkeeper::error::chain;
+    use tollkeeper::error::{Fault, chain};
 
     fn load(more: &[(&str, &str)]) -> Result<Config, String> {
         let mut all = vec![("ROLLUPS_TABLE", "rollups")];
@@ -230,7 +172,7 @@ mod tests {
             error.to_string(),
             "ROLLUPS_TABLE is not set: expected the name of a DynamoDB table"
         );
-        assert_eq!(error.fault_type(), "Setting.Wrong");
+        assert_eq!(error.fault_type(), "Init.Setting");
         let config = load(&[]).unwrap();
         assert_eq!(config.answers, Answers::Error);
         assert_eq!(config.rules.format("any"), TopicFormat::Detect);

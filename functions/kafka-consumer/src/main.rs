@@ -5,16 +5,11 @@ use kafka_consumer::{App, config::Config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
 use tollkeeper::aws::{Table, sdk_config};
-use tollkeeper::telemetry::{start_logging, wall_clock};
-use tollkeeper::{error::report, settings::Settings};
+use tollkeeper::{start, telemetry::wall_clock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    start_logging("info");
-    let Ok(config) = Config::load(&Settings::from_environment()).map_err(|error| report(&error))
-    else {
-        std::process::exit(1);
-    };
+    let config = Config::load(&start::environment()).unwrap_or_else(|error| start::give_up(error));
     let client = aws_sdk_dynamodb::Client::new(&sdk_config().await);
     let app = App::new(Table::new(client, &config.rollups_table), config);
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {

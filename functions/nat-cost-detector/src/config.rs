@@ -16,8 +16,6 @@ pub struct Config {
     pub alert_topic: Option<String>,
     /// Where explanations come from.
     pub explain: ExplainSource,
-    /// Path of AWS's published address ranges.
-    pub ip_ranges: Option<String>,
     /// What an alarm must exceed to matter.
     pub gates: Gates,
     /// Cost Explorer pages (a cent each) a request may ask for.
@@ -85,7 +83,6 @@ impl Config {
             ledger_table: settings.text("LEDGER_TABLE"),
             alert_topic: settings.text("ALERT_TOPIC_ARN"),
             explain: explain_source(settings)?,
-            ip_ranges: settings.text("IP_RANGES"),
             gates: Gates {
                 dollars: settings.within(
                     "MIN_EXCESS_DOLLARS",

@@ -9,7 +9,7 @@ use tollkeeper::settings::Settings;
 async fn main() -> ExitCode {
     let settings = Settings::from_environment();
     if settings.text("AWS_LAMBDA_RUNTIME_API").is_some() {
-        start::function(&settings).await
+        start::function().await
     } else {
         start::command(std::env::args().skip(1)).await
     }

@@ -1,6 +1,7 @@
 //! How figures are written for people: volumes, weekdays, padding.
 
 use rust_decimal::Decimal;
+use tollkeeper::money::group_thousands;
 use tollkeeper::prices;
 use tollkeeper::time::Day;
 
@@ -12,7 +13,7 @@ pub fn human_bytes(bytes: u64) -> String {
     }
     let text = format!("{:.1}", gb.round_dp(1));
     let (whole, tenth) = text.split_once('.').unwrap_or((&text, "0"));
-    format!("{}.{tenth} GB", thousands(whole))
+    format!("{}.{tenth} GB", group_thousands(whole))
 }
 
 /// The day's name.
@@ -57,17 +58,6 @@ pub fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
         out.push_str("  ");
         out.push_str(cells.join("  ").trim_end());
         out.push('\n');
-    }
-    out
-}
-
-fn thousands(digits: &str) -> String {
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }

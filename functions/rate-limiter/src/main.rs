@@ -1,24 +1,15 @@
 //! The Lambda function `rate-limiter`.
 
-use std::process::ExitCode;
-
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use rate_limiter::{App, config::Config};
-use tollkeeper::{settings::Settings, telemetry};
+use tollkeeper::{start, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Error> {
-    let settings = Settings::from_environment();
-    telemetry::start_logging(settings.text("LOG_LEVEL").as_deref().unwrap_or("info"));
-    let app = match Config::from_settings(&settings) {
-        Ok(config) => App::new(config),
-        Err(error) => {
-            tracing::error!(error_type = "Init.Settings", error_message = %error, "start failed");
-            return Ok(ExitCode::FAILURE);
-        }
-    };
+async fn main() -> Result<(), Error> {
+    let config = Config::from_settings(&start::environment());
+    let app = App::new(config.unwrap_or_else(|error| start::give_up(error)));
     let answer = async |event: LambdaEvent<serde_json::Value>| {
         app.handle(&event.payload, telemetry::wall_clock()).await
     };
-    run(service_fn(answer)).await.map(|()| ExitCode::SUCCESS)
+    run(service_fn(answer)).await
 }
