@@ -4,6 +4,8 @@
 //! so the longest prefix wins, and on ties a specific service wins over EC2 and EC2 over AMAZON. Services without a
 //! label of their own (Lambda, STS, SQS, ECR's API) come out as AMAZON or EC2: this module refuses to guess which.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -76,62 +78,59 @@ struct Range<A> {
     label: u16,
 }
 
+/// Borrowed from the file's bytes: the function reads it on every cold start.
 #[derive(Deserialize)]
-struct File {
+struct File<'a> {
     #[serde(rename = "createDate")]
     create_date: String,
-    prefixes: Vec<Prefix>,
-    #[serde(default)]
-    ipv6_prefixes: Vec<Prefix>,
+    #[serde(borrow)]
+    prefixes: Vec<Prefix<'a>>,
+    #[serde(borrow, default)]
+    ipv6_prefixes: Vec<Prefix<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Prefix {
+struct Prefix<'a> {
     #[serde(alias = "ip_prefix", alias = "ipv6_prefix")]
-    range: String,
-    region: String,
-    service: String,
+    range: &'a str,
+    region: &'a str,
+    service: &'a str,
 }
 
 impl IpRanges {
     /// Reads the published file.
     pub fn from_json(json: &[u8]) -> Result<Self, IpRangesError> {
-        let file: File = serde_json::from_slice(json)?;
-        let mut labels = Vec::new();
+        let file: File<'_> = serde_json::from_slice(json)?;
+        let mut numbers = HashMap::new();
+        // Labels in the order of their numbers, and how specific each one's service is.
+        let (mut labels, mut specific) = (Vec::new(), Vec::new());
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for prefix in file.prefixes.iter().chain(&file.ipv6_prefixes) {
-            let label = Label::new(&prefix.service, &prefix.region);
-            let index = labels
-                .iter()
-                .position(|known| *known == label)
-                .unwrap_or_else(|| {
-                    labels.push(label);
+            let number = *numbers
+                .entry((prefix.service, prefix.region))
+                .or_insert_with(|| {
+                    labels.push(Label::new(prefix.service, prefix.region));
+                    specific.push(match prefix.service {
+                        "AMAZON" => 0,
+                        "EC2" => 1,
+                        _ => 2,
+                    });
                     labels.len() - 1
                 });
             // AWS lists some hundred labels; far from 65,536.
-            let index =
-                u16::try_from(index).map_err(|_| IpRangesError::Prefix(prefix.range.clone()))?;
-            let (address, length) = parse_prefix(&prefix.range)?;
+            let label = u16::try_from(number)
+                .map_err(|_| IpRangesError::Prefix(prefix.range.to_owned()))?;
+            let (address, length) = parse_prefix(prefix.range)?;
+            // Of two equally specific labels the one listed first wins.
+            let precedence = (length, specific[number], Reverse(label));
             match address {
-                IpAddr::V4(address) => v4.push((u32::from(address), length, index)),
-                IpAddr::V6(address) => v6.push((u128::from(address), length, index)),
+                IpAddr::V4(address) => v4.push((precedence, u32::from(address), label)),
+                IpAddr::V6(address) => v6.push((precedence, u128::from(address), label)),
             }
         }
-        let specific = |index: u16| match labels
-            .get(usize::from(index))
-            .map(|label| label.service.as_str())
-        {
-            Some("AMAZON") | None => 0,
-            Some("EC2") => 1,
-            Some(_) => 2,
-        };
-        v4.sort_by_key(|&(address, length, index)| {
-            (length, specific(index), std::cmp::Reverse(index), address)
-        });
-        v6.sort_by_key(|&(address, length, index)| {
-            (length, specific(index), std::cmp::Reverse(index), address)
-        });
-        let v4 = disjoint(v4.into_iter().map(|(address, length, label)| {
+        v4.sort_unstable();
+        v6.sort_unstable();
+        let v4 = disjoint(v4.into_iter().map(|((length, ..), address, label)| {
             let host = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
             Range {
                 first: address & !host,
@@ -139,7 +138,7 @@ impl IpRanges {
                 label,
             }
         }));
-        let v6 = disjoint(v6.into_iter().map(|(address, length, label)| {
+        let v6 = disjoint(v6.into_iter().map(|((length, ..), address, label)| {
             let host = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
             Range {
                 first: address & !host,
