@@ -31,6 +31,12 @@ pub enum Error {
         /// Its log and last lines.
         log: LogTail,
     },
+    /// The Redis cluster's nodes do not see all slots served.
+    #[error("the Redis cluster was not ok on every node within {waited:?}")]
+    ClusterNotOk {
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// A process ended by itself.
     #[error("{process} ended ({status}); {log}")]
     Ended {

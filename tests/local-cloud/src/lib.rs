@@ -1,5 +1,5 @@
 //! The local cloud: starts and stops, on free loopback ports, everything the function binaries run against. moto_server
-//! as AWS with the fixes it needs ([`front`]), a real redis-server, a Kafka broker, the Lambda Runtime API around the
+//! as AWS with the fixes it needs ([`front`]), real redis-servers, a Kafka broker, the Lambda Runtime API around the
 //! real binaries, and an event source mapping that polls the broker for them.
 //!
 //! Everything ends with the [`LocalCloud`] and its handles, also when a test panics or is killed; each process's log
@@ -12,10 +12,12 @@ mod kafka;
 mod mapping;
 mod moto;
 mod process;
+mod redis_cluster;
 mod redis_server;
 mod runtime;
 mod sdk;
 
+pub mod events;
 pub mod front;
 pub mod wait;
 pub mod workspace;
@@ -34,6 +36,7 @@ pub use front::faults::Fault;
 pub use front::sns::Published;
 pub use kafka::{Kafka, Message};
 pub use mapping::{MappingBuilder, MappingReport, Partial};
+pub use redis_cluster::RedisCluster;
 pub use redis_server::Redis;
 pub use runtime::{Function, FunctionBuilder, Reply};
 
@@ -51,6 +54,7 @@ const ACCESS_KEY: &str = "testing";
 pub struct Builder {
     name: String,
     redis: bool,
+    redis_cluster: bool,
     kafka: bool,
 }
 
@@ -58,6 +62,12 @@ impl Builder {
     /// Also starts a redis-server.
     pub fn redis(mut self) -> Self {
         self.redis = true;
+        self
+    }
+
+    /// Also starts a Redis cluster of three nodes.
+    pub fn redis_cluster(mut self) -> Self {
+        self.redis_cluster = true;
         self
     }
 
@@ -77,7 +87,15 @@ impl Builder {
                 Ok(None)
             }
         };
-        let (moto, redis) = tokio::try_join!(moto::Moto::start(&logs), redis)?;
+        let redis_cluster = async {
+            if self.redis_cluster {
+                RedisCluster::start(&logs).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (moto, redis, redis_cluster) =
+            tokio::try_join!(moto::Moto::start(&logs), redis, redis_cluster)?;
         let front = Front::start(moto.endpoint()).await?;
         let sdk = sdk::config(front.endpoint(), REGION).await;
         let kafka = self.kafka.then(Kafka::start).transpose()?;
@@ -86,6 +104,7 @@ impl Builder {
             sdk,
             front,
             redis,
+            redis_cluster,
             kafka,
             offsets: mapping::Offsets::default(),
             functions: Mutex::default(),
@@ -101,6 +120,7 @@ pub struct LocalCloud {
     sdk: SdkConfig,
     front: Front,
     redis: Option<Redis>,
+    redis_cluster: Option<RedisCluster>,
     kafka: Option<Kafka>,
     offsets: mapping::Offsets,
     functions: Mutex<HashMap<String, usize>>,
@@ -113,6 +133,7 @@ impl LocalCloud {
         Builder {
             name: name.to_owned(),
             redis: false,
+            redis_cluster: false,
             kafka: false,
         }
     }
@@ -150,6 +171,12 @@ impl LocalCloud {
     /// The redis-server; [`Error::NotStarted`] without [`Builder::redis`].
     pub fn redis(&self) -> Result<&Redis, Error> {
         self.redis.as_ref().ok_or(Error::NotStarted("redis"))
+    }
+
+    /// The Redis cluster; [`Error::NotStarted`] without [`Builder::redis_cluster`].
+    pub fn redis_cluster(&self) -> Result<&RedisCluster, Error> {
+        let cluster = self.redis_cluster.as_ref();
+        cluster.ok_or(Error::NotStarted("a Redis cluster"))
     }
 
     /// The Kafka broker; [`Error::NotStarted`] without [`Builder::kafka`].
@@ -201,6 +228,9 @@ impl LocalCloud {
     pub async fn stop(self) -> Result<(), Error> {
         if let Some(redis) = &self.redis {
             redis.kill().await?;
+        }
+        if let Some(cluster) = &self.redis_cluster {
+            cluster.kill().await?;
         }
         self.moto.stop().await
     }
