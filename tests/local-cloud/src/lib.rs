@@ -35,7 +35,7 @@ pub use front::cost_explorer::{CostExplorer, CostLine};
 pub use front::faults::Fault;
 pub use front::sns::Published;
 pub use kafka::{Kafka, Message};
-pub use mapping::{MappingBuilder, MappingReport, Partial};
+pub use mapping::{MappingBuilder, MappingReport, Partial, Poller};
 pub use redis_cluster::RedisCluster;
 pub use redis_server::Redis;
 pub use runtime::{Function, FunctionBuilder, Reply};
@@ -185,7 +185,7 @@ impl LocalCloud {
     }
 
     /// Describes an event source mapping from a topic to a function.
-    pub fn mapping(&self, topic: &str, function: &Function) -> Result<MappingBuilder<'_>, Error> {
+    pub fn mapping(&self, topic: &str, function: &Function) -> Result<MappingBuilder, Error> {
         Ok(MappingBuilder::new(
             self.kafka()?,
             &self.offsets,

@@ -87,32 +87,64 @@ fn item(topic: &str, record: &Record) -> Value {
     })
 }
 
-/// Takes the next batch off `waiting`: as many records as size and payload allow, in order.
-pub(super) fn cut(
-    waiting: &mut VecDeque<Record>,
-    topic: &str,
-    batch_size: usize,
-    source: &Source,
-) -> Result<Vec<Record>, Error> {
-    let mut batch = Vec::new();
-    // An upper bound: each record may open a partition's list.
-    let mut bytes = source.event(topic, &[]).len();
-    while batch.len() < batch_size {
-        let Some(record) = waiting.front() else { break };
-        bytes += item(topic, record).to_string().len() + topic.len() + 20;
-        if bytes > PAYLOAD_BYTES && batch.is_empty() {
-            return Err(Error::RecordTooLarge {
-                topic: topic.to_owned(),
-                partition: record.partition,
-                offset: record.offset,
-            });
+/// A batch while it is put together: at most so many records and so many bytes as an invocation takes, in order.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    topic: &'a str,
+    most: usize,
+    bytes: usize,
+    is_full: bool,
+    records: Vec<Record>,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(topic: &'a str, source: &Source, most: usize) -> Self {
+        Self {
+            topic,
+            most,
+            bytes: source.event(topic, &[]).len(),
+            is_full: false,
+            records: Vec::new(),
         }
-        if bytes > PAYLOAD_BYTES {
-            break;
-        }
-        batch.extend(waiting.pop_front());
     }
-    Ok(batch)
+
+    /// Takes from `waiting` what still fits.
+    pub(super) fn fill(&mut self, waiting: &mut VecDeque<Record>) -> Result<(), Error> {
+        while !self.is_full
+            && let Some(record) = waiting.front()
+        {
+            // An upper bound: each record may open a partition's list.
+            let bytes = item(self.topic, record).to_string().len() + self.topic.len() + 20;
+            if self.bytes + bytes > PAYLOAD_BYTES && self.records.is_empty() {
+                return Err(Error::RecordTooLarge {
+                    topic: self.topic.to_owned(),
+                    partition: record.partition,
+                    offset: record.offset,
+                });
+            }
+            if self.bytes + bytes > PAYLOAD_BYTES {
+                self.is_full = true;
+                break;
+            }
+            self.bytes += bytes;
+            self.records.extend(waiting.pop_front());
+            self.is_full = self.records.len() >= self.most;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more may be added: the size is met, or the next record went beyond the payload.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(super) fn into_records(self) -> Vec<Record> {
+        self.records
+    }
 }
 
 #[cfg(test)]
@@ -172,25 +204,34 @@ mod tests {
         );
     }
 
+    /// The next batch off `waiting`, and whether it is full.
+    fn cut(waiting: &mut VecDeque<Record>) -> Result<(Vec<Record>, bool), Error> {
+        let source = Source::msk("b");
+        let mut batch = Batch::new("logs", &source, 100);
+        batch.fill(waiting)?;
+        let is_full = batch.is_full();
+        Ok((batch.into_records(), is_full))
+    }
+
     #[test]
     fn a_batch_ends_at_its_size_or_at_6_megabytes() {
-        let source = Source::msk("b");
         let mut small: VecDeque<_> = (0..250)
             .map(|offset| record(0, offset, Message::new("x", 0)))
             .collect();
         let sizes: Vec<_> = (0..3)
-            .map(|_| cut(&mut small, "logs", 100, &source).unwrap().len())
+            .map(|_| cut(&mut small).unwrap())
+            .map(|(batch, is_full)| (batch.len(), is_full))
             .collect();
-        assert_eq!(sizes, [100, 100, 50]);
+        assert_eq!(sizes, [(100, true), (100, true), (50, false)]);
 
         // 1 MiB is 1.33 MiB in base64: four fit, five do not.
         let mut large: VecDeque<_> = (0..5)
             .map(|offset| record(0, offset, Message::new(vec![0; 1024 * 1024], 0)))
             .collect();
-        let batch = cut(&mut large, "logs", 100, &source).unwrap();
-        assert_eq!((batch.len(), large.len()), (4, 1));
+        let (batch, is_full) = cut(&mut large).unwrap();
+        assert_eq!((batch.len(), large.len(), is_full), (4, 1, true));
         assert!(
-            source
+            Source::msk("b")
                 .event("logs", &batch.iter().collect::<Vec<_>>())
                 .len()
                 <= PAYLOAD_BYTES
@@ -200,7 +241,7 @@ mod tests {
     #[test]
     fn a_record_beyond_the_payload_is_an_error_that_names_it() {
         let mut waiting = VecDeque::from([record(2, 9, Message::new(vec![0; 5 * 1024 * 1024], 0))]);
-        let error = cut(&mut waiting, "logs", 100, &Source::msk("b")).unwrap_err();
+        let error = cut(&mut waiting).unwrap_err();
         assert_eq!(
             error.to_string(),
             "logs-2 offset 9: the record alone exceeds the 6 MB of an invocation"

@@ -1,42 +1,49 @@
 //! An event source mapping: polls a topic and invokes a function with it, as Lambda documents it.
 //!
 //! Batches of a size and at most 6 MB, mixed over partitions and in order within each; an error, a crash or a timeout
-//! brings the batch again; partial answers are read as [`Partial`] says. Draining takes what is there, so a batching
-//! window would never have anything to wait for: there is none. Offsets are kept with the cloud, by topic and function,
-//! and move only when a batch is done.
+//! brings the batch again; partial answers are read as [`Partial`] says. Draining ends when nothing is left; a
+//! batching window lets a batch that is not full wait for what is produced meanwhile. Offsets are kept with the cloud, by
+//! topic and function, and move only when a batch is done.
 
 mod event;
+mod poller;
 mod verdict;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::Error;
 use crate::kafka::reader::Reader;
 use crate::kafka::{Kafka, Record};
 use crate::runtime::{Function, Reply};
-use event::Source;
+use event::{Batch, Source};
+pub use poller::Poller;
 pub use verdict::Partial;
 use verdict::verdict;
 
 /// Next offsets by (topic, function), then by partition.
-pub(crate) type Offsets = Mutex<BTreeMap<(String, String), BTreeMap<i32, i64>>>;
+pub(crate) type Offsets = Arc<Mutex<BTreeMap<(String, String), BTreeMap<i32, i64>>>>;
+
+/// What AWS gives a batch of a Kafka source to fill up.
+const WINDOW: Duration = Duration::from_millis(500);
 
 /// Says how to poll; made by [`crate::LocalCloud::mapping`].
 #[derive(Debug)]
-#[must_use = "nothing is polled until drain"]
-pub struct MappingBuilder<'a> {
-    kafka: &'a Kafka,
-    offsets: &'a Offsets,
+#[must_use = "nothing is polled until drain or run"]
+pub struct MappingBuilder {
+    kafka: Kafka,
+    offsets: Offsets,
     topic: String,
     function: Function,
     source: Source,
     batch_size: usize,
+    window: Duration,
     partial: Partial,
     max_attempts: u32,
 }
 
-/// What a drain came to.
+/// What a drain came to, or a [`Poller`] so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MappingReport {
     /// Batches that were done, the retried ones once.
@@ -49,24 +56,20 @@ pub struct MappingReport {
     pub lost: usize,
     /// Partial answers that could not be read and brought the whole batch again: why, in order.
     pub refused_answers: Vec<String>,
-    /// Set when a batch failed as often as allowed: its records and all later ones are still there for a next drain.
+    /// Set when a batch failed as often as allowed: its records and all later ones are still there for the next one.
     pub stuck: Option<String>,
 }
 
-impl<'a> MappingBuilder<'a> {
-    pub(crate) fn new(
-        kafka: &'a Kafka,
-        offsets: &'a Offsets,
-        topic: &str,
-        function: &Function,
-    ) -> Self {
+impl MappingBuilder {
+    pub(crate) fn new(kafka: &Kafka, offsets: &Offsets, topic: &str, function: &Function) -> Self {
         Self {
-            kafka,
-            offsets,
+            kafka: kafka.clone(),
+            offsets: offsets.clone(),
             topic: topic.to_owned(),
             function: function.clone(),
             source: Source::msk(kafka.bootstrap_servers()),
             batch_size: 100,
+            window: WINDOW,
             partial: Partial::Off,
             max_attempts: 5,
         }
@@ -75,6 +78,13 @@ impl<'a> MappingBuilder<'a> {
     /// The most records a batch takes (100 without this, as on AWS; at most 10,000).
     pub fn batch_size(mut self, records: usize) -> Self {
         self.batch_size = records.clamp(1, 10_000);
+        self
+    }
+
+    /// How long a batch may fill up, from its first record on, before a running poller invokes with it (500 ms without
+    /// this, as on AWS; at most 300 s, where AWS takes whole seconds only). A drain never waits.
+    pub fn batching_window(mut self, window: Duration) -> Self {
+        self.window = window.min(Duration::from_secs(300));
         self
     }
 
@@ -90,7 +100,7 @@ impl<'a> MappingBuilder<'a> {
         self
     }
 
-    /// How often a batch is tried before the drain gives up (5 without this; AWS tries until the records expire).
+    /// How often a batch is tried before drain or poller give up (5 without this; AWS tries until the records expire).
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
@@ -116,13 +126,24 @@ impl<'a> MappingBuilder<'a> {
                 return Ok(report);
             }
             while !waiting.is_empty() {
-                let batch = event::cut(&mut waiting, &self.topic, self.batch_size, &self.source)?;
+                let mut batch = self.batch();
+                batch.fill(&mut waiting)?;
+                let batch = batch.into_records();
                 if !self.deliver(&batch, &mut report).await? {
                     return Ok(report);
                 }
                 self.commit(&batch);
             }
         }
+    }
+
+    /// Polls beside whoever produces, until stopped or until a batch fails too often.
+    pub fn run(self) -> Result<Poller, Error> {
+        Poller::start(self)
+    }
+
+    fn batch(&self) -> Batch<'_> {
+        Batch::new(&self.topic, &self.source, self.batch_size)
     }
 
     /// Brings one batch until it is done; `false` when it failed as often as allowed.
