@@ -1,7 +1,6 @@
 //! The product's story on real processes: a quiet account, a leak, the finding, the approved remedy, the saving, and
 //! meanwhile a runaway client. Exits non-zero as soon as a step is not as it should be, and names it.
 
-mod aws_shapes;
 mod chart;
 mod failure;
 mod paper;

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use local_cloud::events;
 use local_cloud::world::{AddressBook, DayTraffic, World, WorldSettings};
 use local_cloud::{FunctionBuilder, LocalCloud, Reply};
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::paper::Paper;
@@ -94,5 +96,7 @@ pub(crate) fn answer(function: &str, reply: Reply) -> Result<Value, Failure> {
 
 /// The scheduler's event of the morning after `day`.
 pub(crate) fn night_after(day: Date) -> Result<Value, Failure> {
-    Ok(json!({"action": "nightly", "time": format!("{}T06:30:00Z", day.tomorrow()?)}))
+    let input = r#"{"action":"nightly","time":"<aws.scheduler.scheduled-time>"}"#;
+    let morning = day.tomorrow()?.at(6, 30, 0, 0).to_zoned(TimeZone::UTC)?;
+    Ok(events::schedule(input, morning.timestamp())?)
 }

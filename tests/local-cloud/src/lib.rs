@@ -89,7 +89,8 @@ impl Builder {
         };
         let redis_cluster = async {
             if self.redis_cluster {
-                RedisCluster::start(&logs).await.map(Some)
+                // Boxed: few clouds have one, and all would carry three servers' start in their own.
+                Box::pin(RedisCluster::start(&logs)).await.map(Some)
             } else {
                 Ok(None)
             }

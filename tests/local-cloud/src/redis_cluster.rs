@@ -16,7 +16,7 @@ const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10_922), (10_923, 16_383)];
 /// that one is gone, and it comes back empty ([`Redis::restart`]).
 #[derive(Debug)]
 pub struct RedisCluster {
-    nodes: [Redis; 3],
+    nodes: Box<[Redis; 3]>,
 }
 
 impl RedisCluster {
@@ -27,7 +27,7 @@ impl RedisCluster {
             Redis::start_node("redis-3", logs),
         )?;
         let cluster = Self {
-            nodes: [one, two, three],
+            nodes: Box::new([one, two, three]),
         };
         cluster.share_slots().await?;
         cluster.introduce().await?;
@@ -48,7 +48,7 @@ impl RedisCluster {
     /// Waits until every node sees all slots served; [`Error::ClusterNotOk`] when that takes longer than 30 seconds.
     pub async fn wait_until_ok(&self) -> Result<(), Error> {
         let found = wait::until(READY, || async {
-            for node in &self.nodes {
+            for node in self.nodes() {
                 is_ok(node).await.ok().filter(|ok| *ok)?;
             }
             Some(())
@@ -57,7 +57,7 @@ impl RedisCluster {
     }
 
     pub(crate) async fn kill(&self) -> Result<(), Error> {
-        for node in &self.nodes {
+        for node in self.nodes() {
             node.kill().await?;
         }
         Ok(())
@@ -78,7 +78,7 @@ impl RedisCluster {
 
     /// The first node meets the others; these hear of each other from it.
     async fn introduce(&self) -> Result<(), Error> {
-        let [first, others @ ..] = &self.nodes;
+        let [first, others @ ..] = self.nodes();
         for (port, bus) in others.iter().filter_map(Redis::node_ports) {
             let mut meet = cmd("CLUSTER");
             meet.arg("MEET").arg("127.0.0.1").arg(port).arg(bus);

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use local_cloud::Function;
+use local_cloud::events::{self, Headers, Request};
 use serde_json::{Value, json};
 
-use crate::aws_shapes::{authorizer, load_balancer};
 use crate::failure::Failure;
 use crate::paper::Paper;
 use crate::story::{Story, answer};
@@ -41,7 +41,7 @@ async fn through_the_authorizer(
 ) -> Result<(), Failure> {
     let (mut allowed, began) = (0, Instant::now());
     for _ in 0..REQUESTS {
-        let verdict = ask(limiter, &authorizer(RUNAWAY, "/orders")).await?;
+        let verdict = ask(limiter, &authorizer(RUNAWAY)).await?;
         allowed += u32::from(verdict["context"]["verdict"] == json!("allowed"));
     }
     // Tokens come back while the client runs: one every 0.6 s.
@@ -54,7 +54,7 @@ async fn through_the_authorizer(
         ),
         format!("{allowed} passed, {refilled:.0} refilled"),
     )?;
-    let neighbour = ask(limiter, &authorizer(NEIGHBOUR, "/orders")).await?;
+    let neighbour = ask(limiter, &authorizer(NEIGHBOUR)).await?;
     paper.check(
         neighbour["context"]["verdict"] == json!("allowed"),
         "another client does not notice",
@@ -67,7 +67,8 @@ async fn through_the_authorizer(
 }
 
 async fn through_the_load_balancer(paper: &mut Paper, limiter: &Function) -> Result<(), Failure> {
-    let reply = ask(limiter, &load_balancer(RUNAWAY, "/orders")).await?;
+    let request = Request::new("GET", "www.example.com", "/orders").from(RUNAWAY);
+    let reply = ask(limiter, &events::load_balancer(&request, Headers::Single)).await?;
     let header = |name: &str| {
         reply["headers"][name]
             .as_str()
@@ -114,7 +115,7 @@ async fn without_redis(
 
 async fn outage(paper: &mut Paper, limiter: &Function, what: &str) -> Result<(), Failure> {
     let began = Instant::now();
-    let verdict = ask(limiter, &authorizer(RUNAWAY, "/orders")).await?;
+    let verdict = ask(limiter, &authorizer(RUNAWAY)).await?;
     let (took, context) = (began.elapsed(), &verdict["context"]);
     let reason = context["outage"].as_str().unwrap_or_default();
     paper.check(
@@ -128,6 +129,12 @@ async fn outage(paper: &mut Paper, limiter: &Function, what: &str) -> Result<(),
         ),
         format!("{verdict} after {took:?}"),
     )
+}
+
+/// A client's request, as the HTTP API brings it to the authorizer.
+fn authorizer(client: &str) -> Value {
+    let request = Request::new("GET", "api.example.com", "/orders").from(client);
+    events::http_api_authorizer(&request, &[])
 }
 
 async fn ask(limiter: &Function, event: &Value) -> Result<Value, Failure> {

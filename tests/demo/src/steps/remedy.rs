@@ -1,11 +1,11 @@
 //! Step: the finding becomes a plan, the plan is approved, applied and verified.
 
 use jiff::{Timestamp, ToSpan};
+use local_cloud::events::{self, Caller, Request};
 use local_cloud::world::Path;
 use local_cloud::{Function, Published, Reply};
 use serde_json::{Value, json};
 
-use crate::aws_shapes::function_url;
 use crate::failure::Failure;
 use crate::paper::Paper;
 use crate::story::{LEAK_DAY, Story, answer};
@@ -106,10 +106,17 @@ async fn approve(
     )]
     let expires = Timestamp::now() + 24.hours();
     let body = json!({"plan_id": id, "plan_hash": hash, "expires_at": expires.to_string()});
-    let reply = answer(
-        "endpoint-approval",
-        approval.invoke(&function_url(&body)).await?,
-    )?;
+    let anna = Caller {
+        role: "network-approver".to_owned(),
+        role_id: "AROAEXAMPLEAPPROVER01".to_owned(),
+        session: "anna".to_owned(),
+        organization: None,
+    };
+    let request = Request::new("POST", "abcdefghij.lambda-url.us-east-1.on.aws", "/")
+        .header("content-type", "application/json")
+        .body(&body.to_string());
+    let event = events::function_url(&request, Some(&anna));
+    let reply = answer("endpoint-approval", approval.invoke(&event).await?)?;
     let granted = reply["statusCode"]
         .as_u64()
         .is_some_and(|status| (200..300).contains(&status));

@@ -84,7 +84,7 @@ impl MappingBuilder {
     /// How long a batch may fill up, from its first record on, before a running poller invokes with it (500 ms without
     /// this, as on AWS; at most 300 s, where AWS takes whole seconds only). A drain never waits.
     pub fn batching_window(mut self, window: Duration) -> Self {
-        self.window = window.min(Duration::from_secs(300));
+        self.window = window.min(Duration::from_mins(5));
         self
     }
 
