@@ -42,6 +42,7 @@ impl Error {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
+    Higher,
 }
 
 /// One figure beside what it is compared with.
@@ -60,9 +61,77 @@ pub(crate) struct Row {
     pub(crate) ratio: Option<f64>,
     pub(crate) required: Option<f64>,
     pub(crate) holds: bool,
+    /// Why there is no figure of the peer; absent where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+}
+
+/// What is measured, apart from the figures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measure<'a> {
+    pub(crate) case: &'a str,
+    pub(crate) metric: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
 }
 
 impl Row {
+    /// A figure beside a peer's of the same run; `required` is how many times better ours has to be.
+    pub(crate) fn against(
+        measure: Measure<'_>,
+        ours: &Sample,
+        peer: &'static str,
+        theirs: &Sample,
+        required: Option<f64>,
+    ) -> Self {
+        let ratio = match measure.better {
+            Better::Lower => theirs.median / ours.median,
+            Better::Higher => ours.median / theirs.median,
+        };
+        Self {
+            theirs: Some(theirs.median),
+            ratio: Some(ratio),
+            holds: required.is_none_or(|required| ratio >= required),
+            ..Self::without_peer(measure, ours, peer, required)
+        }
+    }
+
+    /// A figure whose peer could not be measured, and why: a required one does not hold then.
+    pub(crate) fn unmatched(
+        measure: Measure<'_>,
+        ours: &Sample,
+        peer: &'static str,
+        required: Option<f64>,
+        why: String,
+    ) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::without_peer(measure, ours, peer, required)
+        }
+    }
+
+    fn without_peer(
+        measure: Measure<'_>,
+        ours: &Sample,
+        peer: &'static str,
+        required: Option<f64>,
+    ) -> Self {
+        Self {
+            case: measure.case.to_owned(),
+            metric: measure.metric,
+            unit: measure.unit,
+            better: measure.better,
+            ours: ours.median,
+            ci: ours.interval,
+            peer,
+            theirs: None,
+            ratio: None,
+            required,
+            holds: required.is_none(),
+            why: None,
+        }
+    }
+
     /// A figure that must stay under an absolute target.
     pub(crate) fn under_target(
         case: &str,
@@ -71,20 +140,13 @@ impl Row {
         sample: &Sample,
         target: f64,
     ) -> Self {
-        let ratio = target / sample.median;
-        Self {
-            case: case.to_owned(),
+        let measure = Measure {
+            case,
             metric,
             unit,
             better: Better::Lower,
-            ours: sample.median,
-            ci: sample.interval,
-            peer: "target",
-            theirs: Some(target),
-            ratio: Some(ratio),
-            required: Some(1.0),
-            holds: ratio >= 1.0,
-        }
+        };
+        Self::against(measure, sample, "target", &Sample::exact(target), Some(1.0))
     }
 }
 
@@ -179,6 +241,7 @@ impl Report {
             "95% interval",
             "compared with",
             "times better",
+            "required",
             "holds",
         ]);
         for row in &self.results {
@@ -191,9 +254,14 @@ impl Report {
                 row.metric.to_owned(),
                 format!("{:.1} {}", row.ours, row.unit),
                 format!("{low:.1} to {high:.1}"),
-                format!("{} {theirs} {}", row.peer, row.unit),
+                match &row.why {
+                    Some(why) => format!("{}: {why}", row.peer),
+                    None => format!("{} {theirs} {}", row.peer, row.unit),
+                },
                 row.ratio
                     .map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+                row.required
+                    .map_or("-".to_owned(), |required| format!("{required:.2}")),
                 if row.holds { "yes" } else { "NO" }.to_owned(),
             ]);
         }
@@ -233,6 +301,28 @@ mod tests {
     fn a_figure_under_its_target_holds_and_one_over_it_fails_the_report() {
         assert!(Report::new("cold-start", vec![row(20.0)]).holds());
         assert!(!Report::new("cold-start", vec![row(10.0), row(20.1)]).holds());
+    }
+
+    #[test]
+    fn a_peer_that_could_not_be_measured_is_listed_and_fails_what_was_required() {
+        let measure = Measure {
+            case: "JSON logs",
+            metric: "cpu",
+            unit: "ms",
+            better: Better::Lower,
+        };
+        let ours = Sample::exact(4.0);
+        let missing = |required| {
+            Row::unmatched(measure, &ours, "peer", required, "not installed".to_owned())
+        };
+        assert!(missing(None).holds && !missing(Some(5.0)).holds);
+        let value = serde_json::to_value(missing(None)).unwrap();
+        assert_eq!(
+            (&value["theirs"], &value["why"]),
+            (&serde_json::Value::Null, &"not installed".into())
+        );
+        let row = Row::against(measure, &ours, "peer", &Sample::exact(20.0), Some(5.0));
+        assert_eq!((row.ratio, row.holds), (Some(5.0), true));
     }
 
     #[test]
