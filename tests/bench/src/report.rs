@@ -312,9 +312,8 @@ mod tests {
             better: Better::Lower,
         };
         let ours = Sample::exact(4.0);
-        let missing = |required| {
-            Row::unmatched(measure, &ours, "peer", required, "not installed".to_owned())
-        };
+        let missing =
+            |required| Row::unmatched(measure, &ours, "peer", required, "not installed".to_owned());
         assert!(missing(None).holds && !missing(Some(5.0)).holds);
         let value = serde_json::to_value(missing(None)).unwrap();
         assert_eq!(
