@@ -65,6 +65,22 @@ pub(super) fn throttled(call: &Call) -> Response {
     reply(call, status, code, "Rate exceeded")
 }
 
+/// Not permitted, as each service says it.
+pub(super) fn denied(call: &Call) -> Response {
+    let code = match call.service.as_str() {
+        "ec2" => "UnauthorizedOperation",
+        "s3" | "sts" | "monitoring" => "AccessDenied",
+        "sns" => "AuthorizationError",
+        _ => "AccessDeniedException",
+    };
+    reply(
+        call,
+        StatusCode::FORBIDDEN,
+        code,
+        "not authorized to do this",
+    )
+}
+
 fn in_cbor(status: StatusCode, code: &str, message: &str) -> Response {
     let headers = [
         ("content-type", "application/cbor"),

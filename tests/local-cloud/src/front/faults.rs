@@ -13,6 +13,8 @@ use super::errors;
 pub enum Fault {
     /// AWS says "too many requests", in the service's own words; nothing happened.
     Throttle,
+    /// AWS says "access denied", in the service's own words; nothing happened.
+    Denied,
     /// AWS answers 500; nothing happened.
     ServerError,
     /// The call is never answered; nothing happened.
@@ -29,6 +31,7 @@ impl Fault {
     ) -> Response {
         match self {
             Self::Throttle => errors::throttled(call),
+            Self::Denied => errors::denied(call),
             Self::ServerError => errors::server_error(call, "injected by the test"),
             // The server drops this when the client hangs up.
             Self::Timeout => std::future::pending().await,
