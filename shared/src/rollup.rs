@@ -224,9 +224,21 @@ pub fn traffic_pk(account: &str, interface: &str, hour: Hour) -> String {
     format!("traffic#{account}#{interface}#{hour}")
 }
 
-/// Partition key of a service's hour of logs.
-pub fn logs_pk(service: &str, hour: Hour) -> String {
-    format!("logs#{service}#{hour}")
+/// Buckets that the services of an hour are spread over: names come from whoever writes logs, so their number must not
+/// decide how many items there are.
+pub const LOG_BUCKETS: u32 = 8;
+
+/// Partition key of an hour of logs: of all services of one bucket.
+pub fn logs_pk(bucket: u32, hour: Hour) -> String {
+    format!("logs#{bucket}#{hour}")
+}
+
+/// The bucket of a service, from 0 to [`LOG_BUCKETS`]; part of stored keys, so it never changes (FNV-1a, 32 bits).
+pub fn log_bucket(service: &str) -> u32 {
+    let hash = service.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    hash % LOG_BUCKETS
 }
 
 impl Shard {
@@ -235,9 +247,14 @@ impl Shard {
         self.item(traffic_pk(account, interface, hour), "cells")
     }
 
-    /// The item of a service's hour of logs that this shard writes.
-    pub fn logs(&self, service: &str, hour: Hour) -> ItemKey {
-        self.item(logs_pk(service, hour), "levels")
+    /// The item of an hour's log lines by service and level that this shard writes, of one bucket of services.
+    pub fn levels(&self, bucket: u32, hour: Hour) -> ItemKey {
+        self.item(logs_pk(bucket, hour), "levels")
+    }
+
+    /// The item of an hour's errors by service and fingerprint that this shard writes, of one bucket of services.
+    pub fn errors(&self, bucket: u32, hour: Hour) -> ItemKey {
+        self.item(logs_pk(bucket, hour), "errors")
     }
 
     /// The item that keeps how far a partition was read.

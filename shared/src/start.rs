@@ -62,26 +62,44 @@ pub fn give_up(error: impl Into<StartError>) -> ! {
     std::process::exit(1)
 }
 
-/// The table of AWS's addresses: the file that `IP_RANGES` names, which must be there, or else the packaged one, which
+/// A file with AWS's addresses.
+#[derive(Debug)]
+pub struct RangesFile {
+    /// Where it was found.
+    pub path: PathBuf,
+    /// Its content.
+    pub json: Vec<u8>,
+}
+
+/// The file of AWS's addresses: the one that `IP_RANGES` names, which must be there, or else the packaged one, which
 /// may be missing.
-pub fn ip_ranges(settings: &Settings<'_>) -> Result<Option<IpRanges>, StartError> {
+pub fn ip_ranges_file(settings: &Settings<'_>) -> Result<Option<RangesFile>, StartError> {
     let packaged = || {
         let root = settings.text("LAMBDA_TASK_ROOT")?;
         Some(Path::new(&root).join(PACKAGED_RANGES)).filter(|path| path.exists())
     };
-    let Some(path) = settings
-        .text("IP_RANGES")
-        .map(PathBuf::from)
-        .or_else(packaged)
-    else {
+    let named = settings.text("IP_RANGES").map(PathBuf::from);
+    let Some(path) = named.or_else(packaged) else {
         return Ok(None);
     };
     match std::fs::read(&path) {
-        Ok(json) => IpRanges::from_json(&json)
-            .map(Some)
-            .map_err(|source| StartError::Ranges { path, source }),
+        Ok(json) => Ok(Some(RangesFile { path, json })),
         Err(source) => Err(StartError::RangesFile { path, source }),
     }
+}
+
+/// The table that a file holds.
+pub fn parse_ip_ranges(file: &RangesFile) -> Result<IpRanges, StartError> {
+    IpRanges::from_json(&file.json).map_err(|source| StartError::Ranges {
+        path: file.path.clone(),
+        source,
+    })
+}
+
+/// The table of AWS's addresses, from the file that [`ip_ranges_file`] finds.
+pub fn ip_ranges(settings: &Settings<'_>) -> Result<Option<IpRanges>, StartError> {
+    let file = ip_ranges_file(settings)?;
+    file.as_ref().map(parse_ip_ranges).transpose()
 }
 
 #[cfg(test)]
