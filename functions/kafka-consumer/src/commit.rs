@@ -1,22 +1,25 @@
-//! Writes a partition's plan: quarantine and items first, the partition's state last.
+//! Writes what a batch adds to a partition: rules pinned first, then quarantine and items, the partition's state last.
 //!
-//! Each item is read, added to and written back on the condition that its watermark is still the one read. So this
-//! may stop anywhere, be cut off by a deadline, or run twice at once: the next delivery makes it whole.
+//! Each item is read, added to and written back over the version that was read. So this may stop anywhere, be cut off
+//! by a deadline, or run twice at once: the next delivery makes it whole.
 
 use futures::{StreamExt, TryStreamExt, stream};
-use tollkeeper::aws::{Condition, Put, TableError};
+use tollkeeper::aws::{Condition, Put, TableError, Versioned};
 use tollkeeper::error::chain;
-use tollkeeper::rollup::{ItemKey, Traffic};
+use tollkeeper::rollup::{ItemKey, Shard};
 
-use crate::item::{Item, Levels, Progress, Sums, Update};
-use crate::plan::{Plan, Poison};
+use crate::item::{Batch, Counters, Item, Update};
+use crate::plan::{Dimension, Plan, Poison};
 use crate::rollups::Rollups;
+use crate::ruleset::{Pinned, RulesetError};
+use crate::rulesets::Rulesets;
+use crate::state::{Advance, Regression, State};
 
 /// Items of a partition written at the same time.
 const AT_ONCE: usize = 8;
 
 /// Reads of an item before another writer's success is taken for contention that will not end.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 10;
 
 /// Why a partition could not be committed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,12 @@ pub enum CommitError {
     /// The table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The rules by which the records have to be read.
+    #[error(transparent)]
+    Ruleset(#[from] RulesetError),
+    /// The records may be others than those that were counted.
+    #[error(transparent)]
+    Regression(#[from] Regression),
     /// Another writer was faster each time.
     #[error("item {pk} / {sk} was changed by another writer in each of {ATTEMPTS} attempts")]
     Contended {
@@ -34,19 +43,109 @@ pub enum CommitError {
     },
 }
 
-/// Writes the plan. Returns the last offset that an earlier delivery had already committed.
-pub async fn commit(rollups: &impl Rollups, plan: &Plan) -> Result<Option<i64>, CommitError> {
-    let already = match &plan.state {
-        Some(state) => rollups.get::<Item<Progress>>(&state.key).await?,
-        None => None,
-    };
-    try_each(&plan.quarantine, |poison| quarantine(rollups, poison)).await?;
-    try_each(&plan.traffic, |update| settle::<Traffic>(rollups, update)).await?;
-    try_each(&plan.logs, |update| settle::<Levels>(rollups, update)).await?;
-    if let Some(state) = &plan.state {
-        settle::<Progress>(rollups, state).await?;
+impl CommitError {
+    /// The error and its causes in one line.
+    pub fn describe(&self) -> String {
+        chain(self)
     }
-    Ok(already.map(|state| state.last_offset))
+
+    fn contended(key: &ItemKey) -> Self {
+        Self::Contended {
+            pk: key.pk.clone(),
+            sk: key.sk.clone(),
+        }
+    }
+}
+
+/// A partition's state as it is stored.
+pub type Stored = Versioned<State>;
+
+/// Makes sure that rules are pinned for all offsets up to the batch's last: the state with them, and which hold for
+/// the batch.
+pub async fn pin(
+    rollups: &impl Rollups,
+    rulesets: &Rulesets,
+    shard: &Shard,
+    mut state: Option<Stored>,
+    (first, last): (i64, i64),
+) -> Result<(Stored, Pinned), CommitError> {
+    let (key, mine) = (shard.state(), rulesets.mine().id());
+    for _ in 0..ATTEMPTS {
+        let pinned = match state {
+            Some(state) if state.item.is_pinned(last) => {
+                let rules = rulesets.pinned(rollups, &state.item, first, last).await?;
+                return Ok((state, rules));
+            }
+            Some(Stored { version, item }) => Stored {
+                version,
+                item: item.pinned(last, mine),
+            },
+            None => Stored {
+                version: 0,
+                item: State::new(last, mine),
+            },
+        };
+        rulesets.store(rollups).await?;
+        let Stored { version, item } = pinned;
+        state = match rollups.replace(&key, item.clone(), version).await? {
+            Put::Done => Some(Stored {
+                version: version + 1,
+                item,
+            }),
+            Put::Conflict => rollups.get(&key).await?,
+        };
+    }
+    Err(CommitError::contended(&key))
+}
+
+/// Writes the plan's quarantine and items. What was written before is not counted again.
+pub async fn write(
+    rollups: &impl Rollups,
+    plan: &Plan,
+    batch: Batch<'_>,
+) -> Result<(), CommitError> {
+    try_each(&plan.quarantine, |poison| quarantine(rollups, poison)).await?;
+    dimension(rollups, &plan.traffic, batch).await?;
+    dimension(rollups, &plan.levels, batch).await?;
+    dimension(rollups, &plan.errors, batch).await
+}
+
+/// Marks a batch as done, once all of it is written.
+pub async fn finish(
+    rollups: &impl Rollups,
+    rulesets: &Rulesets,
+    shard: &Shard,
+    mut state: Stored,
+    advance: &Advance,
+) -> Result<(), CommitError> {
+    let (key, mine) = (shard.state(), rulesets.mine().id());
+    for _ in 0..ATTEMPTS {
+        // It may be pinned ahead in the same write, and must be in the table by then.
+        if !state.item.ends_with(mine) {
+            rulesets.store(rollups).await?;
+        }
+        let next = state.item.after(advance, mine);
+        if rollups.replace(&key, next, state.version).await? == Put::Done {
+            return Ok(());
+        }
+        match rollups.get(&key).await? {
+            Some(current) => state = current,
+            // Somebody deleted it since the rules were pinned: begin again.
+            None => break,
+        }
+    }
+    Err(CommitError::contended(&key))
+}
+
+async fn dimension<S: Counters>(
+    rollups: &impl Rollups,
+    dimension: &Dimension<S>,
+    batch: Batch<'_>,
+) -> Result<(), CommitError> {
+    try_each(&dimension.updates, |update| {
+        settle::<S>(rollups, update, &dimension.cells, batch)
+    })
+    .await
 }
 
 async fn try_each<'a, T, F>(all: &'a [T], write: impl FnMut(&'a T) -> F) -> Result<(), CommitError>
@@ -74,42 +173,27 @@ async fn quarantine(
     Ok(())
 }
 
-async fn settle<S: Sums>(
+async fn settle<S: Counters>(
     rollups: &impl Rollups,
     update: &Update<S::Part>,
+    cells: &[S::Cell],
+    batch: Batch<'_>,
 ) -> Result<(), CommitError> {
     for _ in 0..ATTEMPTS {
-        let current: Option<Item<S>> = rollups.get(&update.key).await?;
-        let condition = match &current {
-            None => Condition::Absent,
-            Some(item) => Condition::Number {
-                attribute: "last_offset",
-                value: item.last_offset,
-            },
-        };
-        let Some(next) = Item::after(current, update) else {
+        let current: Option<Versioned<Item<S>>> = rollups.get(&update.key).await?;
+        let (version, item) =
+            current.map_or((0, None), |current| (current.version, Some(current.item)));
+        let Some(next) = Item::after(item, update, cells, batch) else {
             return Ok(());
         };
-        match rollups.put(&update.key, &next, &condition).await? {
-            Put::Done => return Ok(()),
-            Put::Conflict => {
-                tracing::debug!(
-                    pk = update.key.pk,
-                    sk = update.key.sk,
-                    "item changed, read again"
-                );
-            }
+        if rollups.replace(&update.key, next, version).await? == Put::Done {
+            return Ok(());
         }
+        tracing::debug!(
+            pk = update.key.pk,
+            sk = update.key.sk,
+            "item changed, read again"
+        );
     }
-    Err(CommitError::Contended {
-        pk: update.key.pk.clone(),
-        sk: update.key.sk.clone(),
-    })
-}
-
-impl CommitError {
-    /// The error and its causes in one line.
-    pub fn describe(&self) -> String {
-        chain(self)
-    }
+    Err(CommitError::contended(&update.key))
 }

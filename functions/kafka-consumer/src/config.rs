@@ -1,99 +1,99 @@
 //! Settings of the consumer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollkeeper::flow_log::Format;
+use tollkeeper::rollup::Shard;
 use tollkeeper::settings::{SettingError, Settings, wrong};
-use tollkeeper::start::{self, StartError};
+use tollkeeper::start::StartError;
 
 use crate::answer::Answers;
+use crate::envelope::Partition;
+use crate::plan::Keep;
 use crate::reading::{self, TopicFormat};
+use crate::ruleset::Ruleset;
+use crate::state::Origin;
 
 /// The consumer's settings.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// Name of the Rollups table (`ROLLUPS_TABLE`).
     pub rollups_table: String,
     /// How uncommitted partitions are reported (`PARTIAL_ANSWERS`).
     pub answers: Answers,
-    /// What a record counts as.
-    pub rules: Rules,
-}
-
-/// What a record counts as, and where. A change takes effect for records that were not counted yet.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// How values are read (`FLOW_LOG_FORMAT`, `IP_RANGES`).
-    pub reading: reading::Rules,
-    formats: BTreeMap<String, TopicFormat>,
+    /// What a record counts as (`TOPIC_FORMATS`, `FLOW_LOG_FORMAT`, `IP_RANGES`).
+    pub ruleset: Ruleset,
+    /// How long things are kept (`ROLLUP_TTL_DAYS`).
+    pub keep: Keep,
+    /// By topic and partition (`EPOCHS`).
     epochs: BTreeMap<(String, i32), u32>,
-    ttl_days: u16,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            reading: reading::Rules::default(),
-            formats: BTreeMap::new(),
-            epochs: BTreeMap::new(),
-            ttl_days: 35,
-        }
-    }
+    /// Partitions that were set back on purpose (`REWINDS`).
+    rewinds: BTreeSet<(String, i32)>,
 }
 
 impl Config {
     /// Reads the settings, and the table of addresses they name.
     pub fn load(settings: &Settings<'_>) -> Result<Self, StartError> {
-        let mut config = Self::from_settings(settings)?;
-        config.rules.reading.ranges = start::ip_ranges(settings)?;
-        Ok(config)
-    }
-
-    fn from_settings(settings: &Settings<'_>) -> Result<Self, SettingError> {
         let answers = [("error", Answers::Error), ("partial", Answers::Partial)];
+        let (epochs, rewinds) = (
+            "a list such as `logs/0=1,logs/1=1` of topic/partition=epoch",
+            "a list such as `logs/0,logs/1` of topic/partition",
+        );
         Ok(Self {
             rollups_table: settings
                 .required_text("ROLLUPS_TABLE", "the name of a DynamoDB table")?,
             answers: settings.choice("PARTIAL_ANSWERS", Some(Answers::Error), &answers)?,
-            rules: Rules {
-                reading: reading::Rules {
-                    flow_log_format: flow_log_format(settings)?,
-                    ranges: None,
-                },
-                formats: pairs(
-                    settings,
-                    "TOPIC_FORMATS",
-                    "a list such as `flow=flow-logs,app=json` of flow-logs, json or detect",
-                    topic_format,
-                )?,
-                epochs: pairs(
-                    settings,
-                    "EPOCHS",
-                    "a list such as `logs/0=1,logs/1=1` of topic/partition=epoch",
-                    epoch,
-                )?,
-                ttl_days: settings.within("ROLLUP_TTL_DAYS", 35, 1, 3650)?,
+            ruleset: Ruleset::load(settings)?,
+            keep: Keep {
+                days: settings.within("ROLLUP_TTL_DAYS", 35, 1, 3650)?,
             },
+            epochs: pairs(settings, "EPOCHS", epochs, epoch)?,
+            rewinds: list(settings, "REWINDS", rewinds, |word| {
+                Some((partition(word)?, ()))
+            })?
+            .into_keys()
+            .collect(),
         })
+    }
+
+    /// The shard that a partition's records are counted in.
+    pub fn shard(&self, partition: &Partition<'_>) -> Shard {
+        let epoch = self
+            .epochs
+            .get(&(partition.topic.clone(), partition.number));
+        Shard {
+            topic: partition.topic.clone(),
+            partition: partition.number,
+            epoch: epoch.copied().unwrap_or(0),
+        }
+    }
+
+    /// Where a partition's records come from, as far as the operator knows better.
+    pub fn origin(&self, shard: &Shard, origin: Origin) -> Origin {
+        let rewound = self
+            .rewinds
+            .contains(&(shard.topic.clone(), shard.partition));
+        if rewound && origin == Origin::Delivery {
+            Origin::Rewind
+        } else {
+            origin
+        }
     }
 }
 
-impl Rules {
-    /// How a topic's values are written; told from the values where no setting says.
-    pub fn format(&self, topic: &str) -> TopicFormat {
-        self.formats.get(topic).copied().unwrap_or_default()
-    }
-
-    /// A partition's epoch; 0 where no setting says.
-    pub fn epoch(&self, topic: &str, partition: i32) -> u32 {
-        let key = (topic.to_owned(), partition);
-        self.epochs.get(&key).copied().unwrap_or(0)
-    }
-
-    /// When an item may go whose content ends at a moment; both in Unix seconds.
-    pub fn expiry(&self, end: i64) -> i64 {
-        end.saturating_add(i64::from(self.ttl_days) * 86_400)
-    }
+/// The settings that say how values are read: formats by topic, and the rest but for the table of addresses.
+pub(crate) fn reading_rules(
+    settings: &Settings<'_>,
+) -> Result<(BTreeMap<String, TopicFormat>, reading::Rules), SettingError> {
+    let formats = "a list such as `flow=flow-logs,app=json` of flow-logs, json or detect";
+    let formats = pairs(settings, "TOPIC_FORMATS", formats, topic_format)?;
+    Ok((
+        formats,
+        reading::Rules {
+            flow_log_format: flow_log_format(settings)?,
+            ranges: None,
+        },
+    ))
 }
 
 fn flow_log_format(settings: &Settings<'_>) -> Result<Option<Format>, SettingError> {
@@ -113,6 +113,18 @@ fn pairs<K: Ord, V>(
     expected: &str,
     parse: impl Fn(&str, &str) -> Option<(K, V)>,
 ) -> Result<BTreeMap<K, V>, SettingError> {
+    list(settings, variable, expected, |word| {
+        let (name, value) = word.split_once('=')?;
+        parse(name.trim(), value.trim())
+    })
+}
+
+fn list<K: Ord, V>(
+    settings: &Settings<'_>,
+    variable: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<(K, V)>,
+) -> Result<BTreeMap<K, V>, SettingError> {
     let text = settings.text(variable).unwrap_or_default();
     let mut parsed = BTreeMap::new();
     for word in text
@@ -120,10 +132,7 @@ fn pairs<K: Ord, V>(
         .map(str::trim)
         .filter(|word| !word.is_empty())
     {
-        let pair = word
-            .split_once('=')
-            .and_then(|(name, value)| parse(name.trim(), value.trim()));
-        match pair {
+        match parse(word) {
             // A name that comes twice would silently lose one of its values.
             Some((key, value)) if !parsed.contains_key(&key) => {
                 parsed.insert(key, value);
@@ -144,16 +153,15 @@ fn topic_format(topic: &str, format: &str) -> Option<(String, TopicFormat)> {
     (!topic.is_empty()).then(|| (topic.to_owned(), format))
 }
 
-fn epoch(partition: &str, epoch: &str) -> Option<((String, i32), u32)> {
-    let (topic, number) = partition.rsplit_once('/')?;
-    Some((
-        (topic.to_owned(), number.parse().ok()?),
-        epoch.parse().ok()?,
-    ))
+fn epoch(name: &str, epoch: &str) -> Option<((String, i32), u32)> {
+    Some((partition(name)?, epoch.parse().ok()?))
 }
 
-/// The table of addresses: the file that `IP_RANGES` names, which must then be there; else the one packaged with
-/// the function, if there is one.
+fn partition(name: &str) -> Option<(String, i32)> {
+    let (topic, number) = name.rsplit_once('/')?;
+    Some((topic.to_owned(), number.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,11 +183,24 @@ mod tests {
         assert_eq!(error.fault_type(), "Init.Setting");
         let config = load(&[]).unwrap();
         assert_eq!(config.answers, Answers::Error);
-        assert_eq!(config.rules.format("any"), TopicFormat::Detect);
+        assert_eq!(config.ruleset.format("any"), TopicFormat::Detect);
         assert_eq!(
-            (config.rules.epoch("any", 3), config.rules.expiry(0)),
+            (epoch_of(&config, "any", 3), config.keep.expiry(0)),
             (0, 35 * 86_400)
         );
+    }
+
+    fn epoch_of(config: &Config, topic: &str, number: i32) -> u32 {
+        config.shard(&of(topic, number)).epoch
+    }
+
+    fn of(topic: &str, number: i32) -> Partition<'static> {
+        Partition {
+            id: format!("{topic}-{number}"),
+            topic: topic.to_owned(),
+            number,
+            records: Vec::new(),
+        }
     }
 
     #[test]
@@ -187,20 +208,21 @@ mod tests {
         let pairs = [
             ("TOPIC_FORMATS", "flow=flow-logs, app=json"),
             ("EPOCHS", "flow/0=2,flow/1=1"),
+            ("REWINDS", "flow/1"),
         ];
-        let rules = load(&pairs).unwrap().rules;
+        let config = load(&pairs).unwrap();
         assert_eq!(
-            (rules.format("flow"), rules.format("app")),
+            (config.ruleset.format("flow"), config.ruleset.format("app")),
             (TopicFormat::FlowLogs, TopicFormat::Json)
         );
         assert_eq!(
-            (
-                rules.epoch("flow", 0),
-                rules.epoch("flow", 1),
-                rules.epoch("flow", 2)
-            ),
-            (2, 1, 0)
+            [0, 1, 2].map(|number| epoch_of(&config, "flow", number)),
+            [2, 1, 0]
         );
+        let origin = |number, origin| config.origin(&config.shard(&of("flow", number)), origin);
+        assert_eq!(origin(0, Origin::Delivery), Origin::Delivery);
+        assert_eq!(origin(1, Origin::Delivery), Origin::Rewind);
+        assert_eq!(origin(1, Origin::Replay), Origin::Replay);
     }
 
     #[test]
@@ -210,6 +232,7 @@ mod tests {
         insta::assert_snapshot!(wrong("TOPIC_FORMATS", "flow=csv"), @"TOPIC_FORMATS=`flow=csv` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json or detect");
         insta::assert_snapshot!(wrong("TOPIC_FORMATS", "a=json,a=detect"), @"TOPIC_FORMATS=`a=detect` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json or detect");
         insta::assert_snapshot!(wrong("EPOCHS", "logs=1"), @"EPOCHS=`logs=1` is wrong: expected a list such as `logs/0=1,logs/1=1` of topic/partition=epoch");
+        insta::assert_snapshot!(wrong("REWINDS", "logs/a"), @"REWINDS=`logs/a` is wrong: expected a list such as `logs/0,logs/1` of topic/partition");
         insta::assert_snapshot!(wrong("FLOW_LOG_FORMAT", "interface-id bytes"), @"FLOW_LOG_FORMAT=`interface-id bytes` is wrong: expected flow-log fields of versions 2 to 5 in their order (flow-log format lacks the field `start`)");
         insta::assert_snapshot!(wrong("ROLLUP_TTL_DAYS", "0"), @"ROLLUP_TTL_DAYS=`0` is wrong: expected a number from 1 to 3650");
         let missing = wrong("IP_RANGES", "no/such/file.json");
@@ -229,7 +252,7 @@ mod tests {
         assert!(
             load(&[("LAMBDA_TASK_ROOT", "no/such/root")])
                 .unwrap()
-                .rules
+                .ruleset
                 .reading
                 .ranges
                 .is_none()

@@ -12,15 +12,30 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tollkeeper::error::report;
 
+use crate::actions::consume::{Ledger, consume};
+use crate::answer::Answers;
+use crate::config::Config;
+use crate::rulesets::Rulesets;
+use crate::state::Origin;
+
 pub mod actions;
 pub mod answer;
 pub mod commit;
 pub mod config;
+mod counts;
 pub mod envelope;
+mod intern;
 pub mod item;
+pub mod offsets;
+pub mod patience;
 pub mod plan;
 pub mod reading;
+mod request;
 pub mod rollups;
+pub mod ruleset;
+pub mod rulesets;
+pub mod state;
+pub mod tally;
 
 /// Kept free before the function's deadline, to answer in: a tenth of the time, at most this.
 const RESERVE: Duration = Duration::from_secs(1);
@@ -29,13 +44,19 @@ const RESERVE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct App<R> {
     rollups: R,
-    config: config::Config,
+    rulesets: Rulesets,
+    config: Config,
 }
 
 impl<R: rollups::Rollups> App<R> {
     /// The function on a table.
-    pub fn new(rollups: R, config: config::Config) -> Self {
-        Self { rollups, config }
+    pub fn new(rollups: R, config: Config) -> Self {
+        let rulesets = Rulesets::new(config.ruleset.clone());
+        Self {
+            rollups,
+            rulesets,
+            config,
+        }
     }
 
     /// Counts one batch that came at `now`, before `deadline`.
@@ -47,11 +68,20 @@ impl<R: rollups::Rollups> App<R> {
     ) -> Result<Value, Diagnostic> {
         let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
         let left = left.saturating_sub(RESERVE.min(left / 10));
-        let consumed =
-            actions::consume::consume(&self.rollups, &self.config.rules, event, now, left)
-                .await
-                .map_err(|error| report(&error))?;
+        let ledger = Ledger {
+            rollups: &self.rollups,
+            rulesets: &self.rulesets,
+            config: &self.config,
+        };
+        let request = request::read(event).map_err(|error| report(&error))?;
+        let consumed = consume(ledger, &request.partitions, request.origin, now, left).await;
         consumed.tally.metrics().emit(now);
-        answer::answer(self.config.answers, &consumed.outcomes).map_err(|error| report(&error))
+        // Nobody reads the partial answer to a person.
+        let answers = if request.origin == Origin::Replay {
+            Answers::Error
+        } else {
+            self.config.answers
+        };
+        answer::answer(answers, &consumed.outcomes).map_err(|error| report(&error))
     }
 }

@@ -1,5 +1,6 @@
 //! The Lambda function `kafka-consumer`.
 
+use aws_config::retry::RetryConfig;
 use jiff::Timestamp;
 use kafka_consumer::{App, config::Config};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
@@ -10,7 +11,13 @@ use tollkeeper::{start, telemetry::wall_clock};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&start::environment()).unwrap_or_else(|error| start::give_up(error));
-    let client = aws_sdk_dynamodb::Client::new(&sdk_config().await);
+    // Retried with an eye on the deadline instead (see `patience`).
+    let once = sdk_config()
+        .await
+        .into_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
+    let client = aws_sdk_dynamodb::Client::new(&once);
     let app = App::new(Table::new(client, &config.rollups_table), config);
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);

@@ -1,21 +1,20 @@
 //! What one partition's records do to the Rollups table: which items they add to, what goes to the quarantine.
 //!
-//! Pure: which item a record falls under, and as what, follows from the record and the rules, never from the batch
-//! it came in. Whether it was counted before is for the item to say (see [`crate::item`]).
-
-use std::collections::BTreeMap;
+//! Pure: which item and cell a record falls under follows from the record and its ruleset, never from the batch it
+//! came in; and how many items an hour can have is bounded by the key, not by what somebody writes into a log.
+//! Whether a record was counted before is for state and items to say (see [`crate::state`], [`crate::item`]).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use tollkeeper::canonical::hash_text;
-use tollkeeper::rollup::{Counted, ItemKey, Shard};
-use tollkeeper::time::Hour;
+use tollkeeper::rollup::{ItemKey, Shard, Traffic};
 
-use crate::config::Rules;
-use crate::envelope::{Partition, Record};
-use crate::item::Update;
-use crate::reading::{Entry, LogLine, Rejected, TopicFormat};
+use crate::counts::Counts;
+use crate::envelope::Record;
+use crate::item::{Counters, Logs, Update};
+use crate::reading::{Entry, Rejected};
+use crate::ruleset::Pinned;
 
 /// Bytes of a poison record that are kept: 1 KB once they are base64.
 const SAMPLE_BYTES: usize = 768;
@@ -23,16 +22,34 @@ const SAMPLE_BYTES: usize = 768;
 /// All that a partition's records ask for.
 #[derive(Debug)]
 pub struct Plan {
-    /// Items of traffic.
-    pub traffic: Vec<Update<Counted>>,
-    /// Items of logs.
-    pub logs: Vec<Update<LogLine>>,
+    /// Traffic by interface and hour.
+    pub traffic: Dimension<Traffic>,
+    /// Log lines by hour, service and level.
+    pub levels: Dimension<Logs>,
+    /// Errors by hour, service and fingerprint.
+    pub errors: Dimension<Logs>,
     /// Poison.
     pub quarantine: Vec<(ItemKey, Poison)>,
-    /// The partition's state; `None` without any record that has an offset.
-    pub state: Option<Update<Option<i64>>>,
     /// Bytes of the values.
     pub bytes: u64,
+}
+
+/// Updates of one kind of item, and the cells their parts speak of.
+#[derive(Debug)]
+pub struct Dimension<S: Counters> {
+    /// One for each item.
+    pub updates: Vec<Update<S::Part>>,
+    /// Cells by number.
+    pub cells: Vec<S::Cell>,
+}
+
+impl<S: Counters> Default for Dimension<S> {
+    fn default() -> Self {
+        Self {
+            updates: Vec::new(),
+            cells: Vec::new(),
+        }
+    }
 }
 
 /// A record, or lines of it, that could not be read. Stored under its offset, so writing it again is harmless.
@@ -54,99 +71,68 @@ pub struct Poison {
     expires_at: i64,
 }
 
-/// Plans a partition; `now`, in Unix seconds, is when poison starts to age.
-pub fn plan(partition: &Partition<'_>, rules: &Rules, now: i64) -> Plan {
-    let shard = Shard {
-        topic: partition.topic.clone(),
-        partition: partition.number,
-        epoch: rules.epoch(&partition.topic, partition.number),
-    };
-    let format = rules.format(&partition.topic);
-    let mut items = Items::default();
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Days after their hour, or after they were found.
+    pub days: u16,
+}
+
+impl Keep {
+    /// When something may go whose content ends at a moment; both in Unix seconds.
+    pub fn expiry(self, end: i64) -> i64 {
+        end.saturating_add(i64::from(self.days) * 86_400)
+    }
+}
+
+/// Plans what `records` add; `now`, in Unix seconds, is when poison starts to age.
+pub fn plan<'r>(
+    shard: &Shard,
+    records: impl IntoIterator<Item = &'r Record<'r>>,
+    rules: &Pinned,
+    keep: Keep,
+    now: i64,
+) -> Plan {
+    let mut counts = Counts::new(shard, keep);
     let mut quarantine = Vec::new();
     let mut bytes: u64 = 0;
-    for record in &partition.records {
-        let rejected = match (&record.value, record.offset) {
-            (Ok(None), _) => None,
-            (Ok(Some(value)), Some(offset)) => match STANDARD.decode(value.as_bytes()) {
-                Ok(value) => {
-                    bytes = bytes.saturating_add(length(&value));
-                    items.add(&shard, rules, format, offset, record.timestamp, &value)
-                }
-                Err(_) => Some(Rejected::whole("value is not base64", value.as_bytes())),
-            },
-            (Ok(Some(_)), None) => Some(Rejected::whole(
-                "record has no offset",
-                record.raw.as_bytes(),
-            )),
-            (Err(reason), _) => Some(Rejected::whole(*reason, record.raw.as_bytes())),
-        };
-        if let Some(rejected) = rejected {
-            let expires_at = rules.expiry(now);
-            quarantine.push(poison(&shard, record, rejected, expires_at));
+    for record in records {
+        let read = value(record).map_or_else(Some, |value| {
+            let (value, offset) = value?;
+            bytes = bytes.saturating_add(length(&value));
+            let rules = rules.at(offset);
+            let format = rules.format(&shard.topic);
+            let mut count = |entry: Entry<'_>| counts.add(offset, &entry);
+            rules
+                .reading
+                .read(format, &value, record.timestamp, &mut count)
+        });
+        if let Some(rejected) = read {
+            quarantine.push(poison(shard, record, rejected, keep.expiry(now)));
         }
     }
+    let (traffic, levels) = counts.done();
     Plan {
-        traffic: items.traffic.into_values().collect(),
-        logs: items.logs.into_values().collect(),
+        traffic,
+        levels,
+        errors: Dimension::default(),
         quarantine,
-        state: state(&shard, &partition.records),
         bytes,
     }
 }
 
-#[derive(Default)]
-struct Items {
-    traffic: BTreeMap<ItemKey, Update<Counted>>,
-    logs: BTreeMap<ItemKey, Update<LogLine>>,
-}
-
-impl Items {
-    fn add(
-        &mut self,
-        shard: &Shard,
-        rules: &Rules,
-        format: TopicFormat,
-        offset: i64,
-        timestamp: Option<i64>,
-        value: &[u8],
-    ) -> Option<Rejected> {
-        rules
-            .reading
-            .read(format, value, timestamp, &mut |entry| match entry {
-                Entry::Traffic {
-                    account,
-                    interface,
-                    hour,
-                    counted,
-                } => {
-                    let key = shard.traffic(account, interface, hour);
-                    part(&mut self.traffic, key, hour, rules).push((offset, counted));
-                }
-                Entry::Log {
-                    service,
-                    hour,
-                    line,
-                } => {
-                    let key = shard.logs(&service, hour);
-                    part(&mut self.logs, key, hour, rules).push((offset, line));
-                }
-            })
+/// A record's value and offset; `None` for a tombstone, and why where there is none to be read.
+fn value(record: &Record<'_>) -> Result<Option<(Vec<u8>, i64)>, Rejected> {
+    let whole = |reason: &str, bytes: &str| Err(Rejected::whole(reason, bytes.as_bytes()));
+    match (&record.value, record.offset) {
+        (Ok(None), _) => Ok(None),
+        (Ok(Some(text)), Some(offset)) => match STANDARD.decode(text.as_bytes()) {
+            Ok(value) => Ok(Some((value, offset))),
+            Err(_) => whole("value is not base64", text),
+        },
+        (Ok(Some(_)), None) => whole("record has no offset", record.raw),
+        (Err(reason), _) => whole(reason, record.raw),
     }
-}
-
-fn part<'a, P>(
-    items: &'a mut BTreeMap<ItemKey, Update<P>>,
-    key: ItemKey,
-    hour: Hour,
-    rules: &Rules,
-) -> &'a mut Vec<(i64, P)> {
-    let update = items.entry(key.clone()).or_insert_with(|| Update {
-        key,
-        expires_at: Some(rules.expiry(hour.unix_seconds() + 3600)),
-        parts: Vec::new(),
-    });
-    &mut update.parts
 }
 
 fn poison(
@@ -178,16 +164,6 @@ fn poison(
     (key, poison)
 }
 
-fn state(shard: &Shard, records: &[Record<'_>]) -> Option<Update<Option<i64>>> {
-    let offset = records.last()?.offset?;
-    let timestamp = records.iter().rev().find_map(|record| record.timestamp);
-    Some(Update {
-        key: shard.state(),
-        expires_at: None,
-        parts: vec![(offset, timestamp)],
-    })
-}
-
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
@@ -195,13 +171,31 @@ fn length(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::envelope;
+    use std::sync::Arc;
+
     use serde_json::value::RawValue;
+    use tollkeeper::settings::Settings;
+
+    use crate::envelope;
+    use crate::ruleset::Ruleset;
 
     fn plan_of(event: &str) -> Plan {
         let event: Box<RawValue> = serde_json::from_str(event).unwrap();
         let partitions = envelope::read(&event).unwrap();
-        plan(&partitions[0], &Rules::default(), 1_791_900_000)
+        let shard = Shard {
+            topic: partitions[0].topic.clone(),
+            partition: partitions[0].number,
+            epoch: 0,
+        };
+        let rules =
+            Pinned::everywhere(Arc::new(Ruleset::load(&Settings::from_pairs(&[])).unwrap()));
+        plan(
+            &shard,
+            &partitions[0].records,
+            &rules,
+            Keep { days: 35 },
+            1_791_900_000,
+        )
     }
 
     #[test]
@@ -211,6 +205,7 @@ mod tests {
         ));
         let keys: Vec<_> = plan
             .traffic
+            .updates
             .iter()
             .map(|update| {
                 let offsets: Vec<_> = update.parts.iter().map(|(offset, _)| *offset).collect();
@@ -233,11 +228,9 @@ mod tests {
             ]
         );
         assert_eq!(
-            plan.traffic[0].expires_at,
-            Some(1_794_927_600),
+            plan.traffic.updates[0].expires_at, 1_794_927_600,
             "35 days after the hour"
         );
-        assert_eq!(plan.state.unwrap().parts, [(41, Some(1_791_903_660_000))]);
     }
 
     #[test]
@@ -268,11 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn tombstones_only_move_the_state() {
+    fn tombstones_add_nothing() {
         let plan = plan_of(
             r#"{"eventSource":"SelfManagedKafka","records":{"t-1":[{"offset":7,"timestamp":5000,"value":null},{"offset":9}]}}"#,
         );
-        assert!(plan.traffic.is_empty() && plan.logs.is_empty() && plan.quarantine.is_empty());
-        assert_eq!(plan.state.unwrap().parts, [(9, Some(5000))]);
+        assert!(
+            plan.traffic.updates.is_empty()
+                && plan.levels.updates.is_empty()
+                && plan.quarantine.is_empty()
+        );
     }
 }

@@ -5,13 +5,13 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tollkeeper::aws::{Condition, Put, Table, TableError};
+use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
 use tollkeeper::rollup::ItemKey;
 
 /// Reads and conditionally writes items.
 pub trait Rollups: Sync {
     /// The item under a key, strongly consistent.
-    fn get<T: DeserializeOwned>(
+    fn get<T: DeserializeOwned + Send>(
         &self,
         key: &ItemKey,
     ) -> impl Future<Output = Result<Option<T>, TableError>> + Send;
@@ -23,10 +23,36 @@ pub trait Rollups: Sync {
         item: &T,
         condition: &Condition,
     ) -> impl Future<Output = Result<Put, TableError>> + Send;
+
+    /// Writes an item over the version that was read; 0 where there was none.
+    fn replace<T: Serialize + Send + Sync>(
+        &self,
+        key: &ItemKey,
+        item: T,
+        version: i64,
+    ) -> impl Future<Output = Result<Put, TableError>> + Send {
+        async move {
+            let condition = match version {
+                0 => Condition::Absent,
+                value => Condition::Number {
+                    attribute: "version",
+                    value,
+                },
+            };
+            let item = Versioned {
+                version: version + 1,
+                item,
+            };
+            self.put(key, &item, &condition).await
+        }
+    }
 }
 
 impl Rollups for Table {
-    async fn get<T: DeserializeOwned>(&self, key: &ItemKey) -> Result<Option<T>, TableError> {
+    async fn get<T: DeserializeOwned + Send>(
+        &self,
+        key: &ItemKey,
+    ) -> Result<Option<T>, TableError> {
         Table::get(self, &key.pk, &key.sk).await
     }
 

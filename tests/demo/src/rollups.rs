@@ -45,24 +45,28 @@ impl Totals {
     }
 
     fn add(&mut self, item: &Item, logs: &mut BTreeMap<(String, String), u64>) {
-        let key = item
-            .get("pk")
-            .and_then(|key| key.as_s().ok())
-            .map_or("", String::as_str);
-        for (_, sums) in entries(item, "cells") {
-            self.bytes += number(sums, "bytes");
-            self.flows += number(sums, "flows");
-        }
-        self.skipped += number(item, "skipped");
-        if let Some(service) = key
-            .strip_prefix("logs#")
-            .and_then(|rest| rest.split('#').next())
-        {
-            for (level, sums) in entries(item, "levels") {
-                *logs
-                    .entry((service.to_owned(), level.to_owned()))
-                    .or_default() += number(sums, "records");
+        let text = |name: &str| {
+            item.get(name)
+                .and_then(|text| text.as_s().ok())
+                .map_or("", String::as_str)
+        };
+        match text("sk").split('#').next() {
+            Some("cells") => {
+                for (_, sums) in entries(item, "cells") {
+                    self.bytes += number(sums, "bytes");
+                    self.flows += number(sums, "flows");
+                }
+                self.skipped += number(item, "skipped");
             }
+            Some("levels") => {
+                for (cell, sums) in entries(item, "cells") {
+                    let (service, level) = cell.split_once('|').unwrap_or((cell, ""));
+                    *logs
+                        .entry((service.to_owned(), level.to_owned()))
+                        .or_default() += number(sums, "records");
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -1,22 +1,30 @@
-//! Counts a batch: observe (read the envelope), decide (plan each partition), act (commit each on its own).
+//! Counts a batch: observe (state), decide (plan each partition), act (commit each on its own).
 
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
-use tollkeeper::telemetry::{Metrics, Unit};
 
 use crate::answer::Outcome;
-use crate::commit::commit;
-use crate::config::Rules;
-use crate::envelope::{self, NotKafka, Partition};
+use crate::commit::{self, CommitError};
+use crate::config::Config;
+use crate::envelope::{Partition, Record};
+use crate::item::Batch;
+use crate::offsets::Offsets;
+use crate::patience::Patient;
 use crate::plan::plan;
 use crate::rollups::Rollups;
+use crate::ruleset::Pinned;
+use crate::rulesets::Rulesets;
+use crate::state::{Advance, Origin};
+use crate::tally::Tally;
 
 /// Partitions committed at the same time; also what bounds the plans in memory.
 const AT_ONCE: usize = 4;
+
+/// The span of no offset.
+const NOTHING: (i64, i64) = (0, -1);
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -27,35 +35,42 @@ pub struct Consumed {
     pub tally: Tally,
 }
 
-/// Figures of a batch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Records committed.
-    pub records: u64,
-    /// Bytes of their values.
-    pub bytes: u64,
-    /// Records quarantined, in whole or in part.
-    pub poison: u64,
-    /// Records that an earlier delivery had committed already: counted once, not twice.
-    pub redelivered: u64,
-    /// Records of partitions that could not be committed.
-    pub uncommitted: u64,
-    /// From the newest committed record to now, the worst of the partitions, in milliseconds.
-    pub lag: Option<i64>,
+/// What batches are counted into, and how.
+#[derive(Debug)]
+pub struct Ledger<'a, R> {
+    /// The table.
+    pub rollups: &'a R,
+    /// The rules.
+    pub rulesets: &'a Rulesets,
+    /// The settings.
+    pub config: &'a Config,
 }
+
+impl<R> Clone for Ledger<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Ledger<'_, R> {}
 
 /// Counts a batch within the time `left`. A partition that fails, or is not done in time, leaves the others alone.
 pub async fn consume(
-    rollups: &impl Rollups,
-    rules: &Rules,
-    event: &RawValue,
+    ledger: Ledger<'_, impl Rollups>,
+    partitions: &[Partition<'_>],
+    origin: Origin,
     now: Timestamp,
     left: Duration,
-) -> Result<Consumed, NotKafka> {
+) -> Consumed {
     let stop = Instant::now() + left;
-    let partitions = envelope::read(event)?;
-    let mut done: Vec<(Outcome, Tally)> = stream::iter(&partitions)
-        .map(|partition| one(rollups, rules, partition, now, stop))
+    let patient = Patient::new(ledger.rollups);
+    let ledger = Ledger {
+        rollups: &patient,
+        rulesets: ledger.rulesets,
+        config: ledger.config,
+    };
+    let mut done: Vec<(Outcome, Tally)> = stream::iter(partitions)
+        .map(|partition| one(ledger, partition, origin, now, stop))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -68,56 +83,125 @@ pub async fn consume(
         consumed.outcomes.push(outcome);
         consumed.tally.add(tally);
     }
-    Ok(consumed)
+    consumed.tally.retries = patient.retries();
+    consumed.tally.conflicts = patient.conflicts();
+    consumed
 }
 
 async fn one(
-    rollups: &impl Rollups,
-    rules: &Rules,
+    ledger: Ledger<'_, impl Rollups>,
     partition: &Partition<'_>,
+    origin: Origin,
     now: Timestamp,
     stop: Instant,
 ) -> (Outcome, Tally) {
-    let plan = plan(partition, rules, now.as_second());
-    let committed = match timeout_at(stop, commit(rollups, &plan)).await {
-        Ok(committed) => committed.map_err(|error| error.describe()),
-        Err(_) => Err("time was up".to_owned()),
-    };
-    let offsets: Vec<Option<i64>> = partition
-        .records
-        .iter()
-        .map(|record| record.offset)
-        .collect();
-    let records = count(offsets.len());
-    let tally = match &committed {
-        Ok(already) => Tally {
-            records,
-            bytes: plan.bytes,
-            poison: count(plan.quarantine.len()),
-            redelivered: count(
-                offsets
-                    .iter()
-                    .filter(|offset| offset.is_some() && *offset <= already)
-                    .count(),
-            ),
-            uncommitted: 0,
-            lag: newest(partition).map(|newest| now.as_millisecond().saturating_sub(newest).max(0)),
-        },
-        Err(failure) => {
-            let partition = &partition.id;
-            tracing::error!(partition, records, failure, "partition not committed");
+    let records = Tally::count(partition.records.len());
+    let (tally, failure) = match timeout_at(stop, count(ledger, partition, origin, now)).await {
+        Ok(Ok(tally)) => (tally, None),
+        Ok(Err(error)) => {
+            let regressed = u64::from(matches!(error, CommitError::Regression(_)));
+            let tally = Tally {
+                uncommitted: records,
+                regressed,
+                ..Tally::default()
+            };
+            (tally, Some(error.describe()))
+        }
+        Err(_) => (
             Tally {
                 uncommitted: records,
                 ..Tally::default()
-            }
-        }
+            },
+            Some("time was up".to_owned()),
+        ),
     };
+    if let Some(failure) = &failure {
+        tracing::error!(
+            partition = partition.id,
+            records,
+            failure,
+            "partition not committed"
+        );
+    }
     let outcome = Outcome {
         partition: partition.id.clone(),
-        offsets,
-        failure: committed.err(),
+        offsets: partition
+            .records
+            .iter()
+            .map(|record| record.offset)
+            .collect(),
+        failure,
     };
     (outcome, tally)
+}
+
+/// Counts a partition's records and says what they came to.
+async fn count(
+    ledger: Ledger<'_, impl Rollups>,
+    partition: &Partition<'_>,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Tally, CommitError> {
+    let Ledger {
+        rollups,
+        rulesets,
+        config,
+    } = ledger;
+    let shard = config.shard(partition);
+    let state: Option<commit::Stored> = rollups.get(&shard.state()).await?;
+    if let Some(state) = &state {
+        state
+            .item
+            .check(&partition.records, config.origin(&shard, origin))?;
+    }
+    let nothing = Offsets::default();
+    let done = state
+        .as_ref()
+        .map_or(&nothing, |state| &state.item.done)
+        .clone();
+    let is_news = |record: &&Record<'_>| record.offset.is_none_or(|offset| !done.contains(offset));
+    let news = || partition.records.iter().filter(is_news);
+
+    let keep = config.keep;
+    let plan = match Advance::of(news()) {
+        Some(advance) => {
+            let span = advance.span();
+            let (state, rules) = commit::pin(rollups, rulesets, &shard, state, span).await?;
+            let plan = plan(&shard, news(), &rules, keep, now.as_second());
+            commit::write(rollups, &plan, Batch { span, done: &done }).await?;
+            commit::finish(rollups, rulesets, &shard, state, &advance).await?;
+            plan
+        }
+        // Nothing new, but perhaps records without an offset: they only go to the quarantine.
+        None => {
+            let plan = plan(
+                &shard,
+                news(),
+                &Pinned::everywhere(rulesets.mine().clone()),
+                keep,
+                now.as_second(),
+            );
+            commit::write(
+                rollups,
+                &plan,
+                Batch {
+                    span: NOTHING,
+                    done: &done,
+                },
+            )
+            .await?;
+            plan
+        }
+    };
+    let records = Tally::count(partition.records.len());
+    Ok(Tally {
+        records,
+        bytes: plan.bytes,
+        poison: Tally::count(plan.quarantine.len()),
+        redelivered: records - Tally::count(news().count()),
+        lag: newest(partition).map(|newest| now.as_millisecond().saturating_sub(newest).max(0)),
+        ..Tally::default()
+    })
 }
 
 fn newest(partition: &Partition<'_>) -> Option<i64> {
@@ -126,38 +210,4 @@ fn newest(partition: &Partition<'_>) -> Option<i64> {
         .iter()
         .rev()
         .find_map(|record| record.timestamp)
-}
-
-fn count(records: usize) -> u64 {
-    u64::try_from(records).unwrap_or(u64::MAX)
-}
-
-impl Tally {
-    fn add(&mut self, other: Self) {
-        self.records += other.records;
-        self.bytes = self.bytes.saturating_add(other.bytes);
-        self.poison += other.poison;
-        self.redelivered += other.redelivered;
-        self.uncommitted += other.uncommitted;
-        self.lag = self.lag.max(other.lag);
-    }
-
-    /// The batch's line of metrics.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "CloudWatch keeps metrics as doubles"
-    )]
-    pub fn metrics(&self) -> Metrics {
-        let metrics = Metrics::of("kafka-consumer")
-            .count("Batches", 1)
-            .count("Records", self.records)
-            .value("Bytes", Unit::Bytes, self.bytes as f64)
-            .count("Poison", self.poison)
-            .count("Redelivered", self.redelivered)
-            .count("Uncommitted", self.uncommitted);
-        match self.lag {
-            Some(lag) => metrics.value("LagSeconds", Unit::Seconds, lag as f64 / 1e3),
-            None => metrics,
-        }
-    }
 }

@@ -70,9 +70,10 @@ fn entry(
         .unwrap_or(Level::Other);
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     Ok(Entry::Log {
-        service,
+        service: service.into(),
         hour,
         line: LogLine { level, bytes },
+        error: None,
     })
 }
 
@@ -151,6 +152,7 @@ mod tests {
                 service,
                 hour,
                 line,
+                ..
             } = entry
             {
                 seen.push(format!("{service} {hour} {:?} {}", line.level, line.bytes));

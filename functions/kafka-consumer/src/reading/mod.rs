@@ -7,6 +7,9 @@
 mod flow_log;
 mod json_log;
 
+use std::borrow::Cow;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use tollkeeper::flow_log::Format;
 use tollkeeper::rollup::Counted;
@@ -51,11 +54,13 @@ pub enum Entry<'a> {
     /// A log line.
     Log {
         /// The service that wrote it; `unknown` where it does not say.
-        service: String,
+        service: Cow<'a, str>,
         /// Hour of its own time, or of Kafka's where it has none.
         hour: Hour,
         /// What it counts as.
         line: LogLine,
+        /// What an error says.
+        error: Option<Cow<'a, str>>,
     },
 }
 
@@ -69,7 +74,7 @@ pub struct LogLine {
 }
 
 /// Severity of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Finer than debug.
@@ -86,6 +91,20 @@ pub enum Level {
     Fatal,
     /// None given, or none known here.
     Other,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+            Self::Other => "other",
+        })
+    }
 }
 
 /// Lines of a value that could not be read.

@@ -9,9 +9,10 @@ use aws_sdk_dynamodb::types::error::{
 };
 use aws_sdk_dynamodb::{Client, Config};
 use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
-use kafka_consumer::item::{Item, Levels, Progress};
+use kafka_consumer::item::{Item, Logs};
 use kafka_consumer::rollups::Rollups;
-use tollkeeper::aws::{Condition, Put, Table, TableError};
+use kafka_consumer::state::State;
+use tollkeeper::aws::{Put, Table, TableError, Versioned};
 use tollkeeper::rollup::{ItemKey, Shard};
 use tollkeeper::time::Hour;
 
@@ -38,14 +39,14 @@ fn key() -> ItemKey {
         partition: 2,
         epoch: 0,
     };
-    shard.logs("checkout", Hour::of_unix_seconds(1_791_900_000).unwrap())
+    shard.levels(3, Hour::of_unix_seconds(1_791_900_000).unwrap())
 }
 
 fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn golden() -> Item<Levels> {
+fn golden() -> Versioned<Item<Logs>> {
     let golden = include_str!("../../../../events/contracts/rollup-logs.json");
     serde_json::from_str(golden).unwrap()
 }
@@ -57,7 +58,7 @@ async fn items_are_read_strongly_consistent_under_their_key() {
             let key = request.key().unwrap();
             request.table_name() == Some("rollups")
                 && request.consistent_read() == Some(true)
-                && key["pk"] == text("logs#checkout#2026-10-13T14")
+                && key["pk"] == text("logs#3#2026-10-13T14")
                 && key["sk"] == text("levels#app-logs#2#0")
         })
         .then_output(|| {
@@ -66,37 +67,42 @@ async fn items_are_read_strongly_consistent_under_their_key() {
                 let fields = [("records", count(records)), ("bytes", count(bytes))];
                 AttributeValue::M(fields.map(|(name, n)| (name.to_owned(), n)).into())
             };
-            let levels = [
-                ("error", lines("3", "1290")),
-                ("info", lines("840", "201600")),
+            let cells = [
+                ("checkout|error", lines("3", "1290")),
+                ("checkout|info", lines("840", "201600")),
+                ("other|info", lines("2", "310")),
             ];
-            let levels = levels.map(|(name, lines)| (name.to_owned(), lines)).into();
+            let cells = cells.map(|(name, lines)| (name.to_owned(), lines)).into();
             GetItemOutput::builder()
-                .item("pk", text("logs#checkout#2026-10-13T14"))
+                .item("pk", text("logs#3#2026-10-13T14"))
                 .item("sk", text("levels#app-logs#2#0"))
                 .item("schema", text("rollup/v1"))
-                .item("last_offset", count("902"))
-                .item("levels", AttributeValue::M(levels))
+                .item("version", count("12"))
+                .item("offsets", text("0-902"))
+                .item("cells", AttributeValue::M(cells))
                 .item("expires_at", count("1794927600"))
                 .build()
         });
-    let item: Option<Item<Levels>> = Rollups::get(&table(&[&rule]), &key()).await.unwrap();
+    let item: Option<Versioned<Item<Logs>>> = Rollups::get(&table(&[&rule]), &key()).await.unwrap();
     assert_eq!(item, Some(golden()));
 }
 
 #[tokio::test]
-async fn a_write_depends_on_the_watermark_that_was_read() {
+async fn a_write_depends_on_the_version_that_was_read() {
     let rule = mock!(Client::put_item)
         .match_requests(|request| {
             let item = request.item().unwrap();
             request.table_name() == Some("rollups")
                 && request.condition_expression() == Some("#number = :number")
-                && request.expression_attribute_names().unwrap()["#number"] == "last_offset"
+                && request.expression_attribute_names().unwrap()["#number"] == "version"
                 && request.expression_attribute_values().unwrap()[":number"]
-                    == AttributeValue::N("871".to_owned())
-                && item["last_offset"] == AttributeValue::N("902".to_owned())
+                    == AttributeValue::N("11".to_owned())
+                && item["version"] == AttributeValue::N("12".to_owned())
+                && item["offsets"] == text("0-902")
                 && item["expires_at"] == AttributeValue::N("1794927600".to_owned())
-                && item["levels"].as_m().unwrap()["info"].as_m().unwrap()["records"]
+                && item["cells"].as_m().unwrap()["checkout|info"]
+                    .as_m()
+                    .unwrap()["records"]
                     == AttributeValue::N("840".to_owned())
         })
         .sequence()
@@ -108,12 +114,8 @@ async fn a_write_depends_on_the_watermark_that_was_read() {
         })
         .build();
     let table = table(&[&rule]);
-    let condition = Condition::Number {
-        attribute: "last_offset",
-        value: 871,
-    };
     let put = async || {
-        Rollups::put(&table, &key(), &golden(), &condition)
+        Rollups::replace(&table, &key(), golden().item, 11)
             .await
             .unwrap()
     };
@@ -134,7 +136,7 @@ async fn throttling_is_a_failure_that_may_pass() {
                 .build(),
         )
     });
-    let read: Result<Option<Item<Progress>>, TableError> =
+    let read: Result<Option<Versioned<State>>, TableError> =
         Rollups::get(&table(&[&rule]), &key()).await;
     let error = read.unwrap_err();
     assert!(error.is_transient());

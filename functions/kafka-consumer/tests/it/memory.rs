@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kafka_consumer::App;
-use kafka_consumer::actions::consume::consume;
+use kafka_consumer::actions::consume::{Ledger, consume};
 use kafka_consumer::config::Config;
+use kafka_consumer::envelope;
 use kafka_consumer::rollups::Rollups;
+use kafka_consumer::rulesets::Rulesets;
+use kafka_consumer::state::Origin;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,12 +30,33 @@ pub(crate) enum Trouble {
     /// Nothing.
     #[default]
     None,
-    /// From a number of writes on nothing works; the last of them may have been applied though its reply is lost.
+    /// From a number of writes on the process is dead; the last of them may have been applied.
     CrashAfter { writes: usize, applied: bool },
-    /// Writes to partition keys and sort keys that contain a text are refused.
+    /// After a number of writes, some are refused or their replies lost: throttling, server errors, time-outs.
+    Stumble {
+        after: usize,
+        times: usize,
+        applied: bool,
+    },
+    /// Writes to partition keys and sort keys that contain a text are refused for good.
     Refuse(&'static str),
     /// Calls never return.
     Hang,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Fine,
+    /// An error that may go away; whether the write was made all the same.
+    Transient {
+        applied: bool,
+    },
+    Refused,
+    /// No reply ever; whether the write was made all the same.
+    Silence {
+        applied: bool,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -50,50 +74,68 @@ impl Memory {
         self.items.lock().unwrap().clone()
     }
 
-    /// Whether the next write is made, and whether its reply comes back.
-    fn next_write(&self, key: &ItemKey) -> (bool, bool) {
+    fn of_write(&self, key: &ItemKey) -> Fate {
         let mut trouble = self.trouble.lock().unwrap();
         match &mut *trouble {
-            Trouble::None | Trouble::Hang => (true, true),
-            Trouble::Refuse(text) => {
-                let fine = !key.pk.contains(*text) && !key.sk.contains(*text);
-                (fine, fine)
+            Trouble::None => Fate::Fine,
+            Trouble::Hang => Fate::Silence { applied: false },
+            Trouble::Refuse(text) if key.pk.contains(*text) || key.sk.contains(*text) => {
+                Fate::Refused
             }
-            Trouble::CrashAfter { writes: 0, applied } => (std::mem::take(applied), false),
-            Trouble::CrashAfter { writes, .. } => {
-                *writes -= 1;
-                (true, true)
+            Trouble::Refuse(_) => Fate::Fine,
+            Trouble::CrashAfter { writes: 0, applied } => Fate::Silence {
+                applied: std::mem::take(applied),
+            },
+            Trouble::Stumble {
+                after: 0, times: 0, ..
+            } => Fate::Fine,
+            Trouble::Stumble {
+                after: 0,
+                times,
+                applied,
+            } => {
+                *times -= 1;
+                Fate::Transient { applied: *applied }
+            }
+            Trouble::CrashAfter { writes: left, .. } | Trouble::Stumble { after: left, .. } => {
+                *left -= 1;
+                Fate::Fine
             }
         }
     }
 
-    /// Gives other tasks their turn, as a network call does.
-    async fn travel(&self) -> Result<(), TableError> {
+    /// Gives other tasks their turn, as a network call does; a dead process gets no replies.
+    async fn travel(&self) {
         tokio::task::yield_now().await;
         let trouble = *self.trouble.lock().unwrap();
-        match trouble {
-            Trouble::Hang => std::future::pending().await,
-            Trouble::CrashAfter {
-                writes: 0,
-                applied: false,
-            } => Err(unreachable_table()),
-            _ => Ok(()),
+        if matches!(
+            trouble,
+            Trouble::Hang
+                | Trouble::CrashAfter {
+                    writes: 0,
+                    applied: false
+                }
+        ) {
+            std::future::pending::<()>().await;
         }
     }
 }
 
-fn unreachable_table() -> TableError {
+fn failed(code: &str) -> TableError {
     TableError::Call {
         operation: "PutItem",
         table: "rollups".to_owned(),
-        code: "InternalServerError".to_owned(),
+        code: code.to_owned(),
         detail: "made to fail".to_owned(),
     }
 }
 
 impl Rollups for &Memory {
-    async fn get<T: DeserializeOwned>(&self, key: &ItemKey) -> Result<Option<T>, TableError> {
-        self.travel().await?;
+    async fn get<T: DeserializeOwned + Send>(
+        &self,
+        key: &ItemKey,
+    ) -> Result<Option<T>, TableError> {
+        self.travel().await;
         let items = self.items.lock().unwrap();
         let item = items.get(&(key.pk.clone(), key.sk.clone())).cloned();
         Ok(item.map(|item| serde_json::from_value(item).unwrap()))
@@ -105,24 +147,34 @@ impl Rollups for &Memory {
         item: &T,
         condition: &Condition,
     ) -> Result<Put, TableError> {
-        self.travel().await?;
-        let (made, answered) = self.next_write(key);
-        let mut items = self.items.lock().unwrap();
-        let slot = (key.pk.clone(), key.sk.clone());
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::Absent => !items.contains_key(&slot),
-            Condition::Number { attribute, value } => items
-                .get(&slot)
-                .is_some_and(|item| item[*attribute].as_i64() == Some(*value)),
+        self.travel().await;
+        let fate = self.of_write(key);
+        let holds = {
+            let mut items = self.items.lock().unwrap();
+            let slot = (key.pk.clone(), key.sk.clone());
+            let holds = match condition {
+                Condition::Always => true,
+                Condition::Absent => !items.contains_key(&slot),
+                Condition::Number { attribute, value } => items
+                    .get(&slot)
+                    .is_some_and(|item| item[*attribute].as_i64() == Some(*value)),
+            };
+            let applied = match fate {
+                Fate::Fine => true,
+                Fate::Refused => false,
+                Fate::Transient { applied } | Fate::Silence { applied } => applied,
+            };
+            if applied && holds {
+                items.insert(slot, serde_json::to_value(item).unwrap());
+            }
+            holds
         };
-        if made && holds {
-            items.insert(slot, serde_json::to_value(item).unwrap());
-        }
-        match (answered, holds) {
-            (false, _) => Err(unreachable_table()),
-            (true, true) => Ok(Put::Done),
-            (true, false) => Ok(Put::Conflict),
+        match fate {
+            Fate::Silence { .. } => std::future::pending().await,
+            Fate::Transient { .. } => Err(failed("InternalServerError")),
+            Fate::Refused => Err(failed("AccessDeniedException")),
+            Fate::Fine if holds => Ok(Put::Done),
+            Fate::Fine => Ok(Put::Conflict),
         }
     }
 }
@@ -133,44 +185,63 @@ pub(crate) async fn deliver(
     settings: &[(&str, &str)],
     event: &str,
 ) -> Result<Value, Diagnostic> {
-    deliver_within(memory, settings, event, 3000).await
+    invoke(&app(memory, settings), event, 3000).await
 }
 
-/// Hands one event to the function with some milliseconds left.
-pub(crate) async fn deliver_within(
-    memory: &Memory,
-    settings: &[(&str, &str)],
-    event: &str,
-    left: i64,
-) -> Result<Value, Diagnostic> {
-    let config = config(settings);
-    let event: Box<RawValue> = serde_json::from_str(event).unwrap();
-    let now = Timestamp::from_second(NOW).unwrap();
-    let deadline = Timestamp::from_millisecond(NOW * 1000 + left).unwrap();
-    App::new(memory, config).handle(&event, now, deadline).await
+/// The function on a table, as in a new execution environment.
+pub(crate) fn app<'m>(memory: &'m Memory, settings: &[(&str, &str)]) -> App<&'m Memory> {
+    App::new(memory, config(settings))
 }
 
-/// Counts one event; whether all of it was committed.
-pub(crate) async fn commits(memory: &Memory, event: &str) -> bool {
-    let event: Box<RawValue> = serde_json::from_str(event).unwrap();
-    let now = Timestamp::from_second(NOW).unwrap();
-    let consumed = consume(
-        &memory,
-        &config(&[]).rules,
-        &event,
-        now,
-        Duration::from_secs(30),
-    )
-    .await
-    .unwrap();
-    consumed
-        .outcomes
-        .iter()
-        .all(|outcome| outcome.failure.is_none())
+/// A version of the function, without its voice: no metrics, no answer.
+pub(crate) struct Version<'m> {
+    memory: &'m Memory,
+    rulesets: Rulesets,
+    config: Config,
+}
+
+impl<'m> Version<'m> {
+    pub(crate) fn new(memory: &'m Memory, settings: &[(&str, &str)]) -> Self {
+        let config = config(settings);
+        Self {
+            memory,
+            rulesets: Rulesets::new(config.ruleset.clone()),
+            config,
+        }
+    }
+
+    /// Counts one event within half a minute; whether all of it was committed.
+    pub(crate) async fn commits(&self, event: &str, origin: Origin) -> bool {
+        let event: Box<RawValue> = serde_json::from_str(event).unwrap();
+        let partitions = envelope::read(&event).unwrap();
+        let ledger = Ledger {
+            rollups: &self.memory,
+            rulesets: &self.rulesets,
+            config: &self.config,
+        };
+        let now = Timestamp::from_second(NOW).unwrap();
+        let consumed = consume(ledger, &partitions, origin, now, Duration::from_secs(30)).await;
+        consumed
+            .outcomes
+            .iter()
+            .all(|outcome| outcome.failure.is_none())
+    }
 }
 
 fn config(settings: &[(&str, &str)]) -> Config {
     let mut all = vec![("ROLLUPS_TABLE", "rollups")];
     all.extend(settings);
     Config::load(&Settings::from_pairs(&all)).unwrap()
+}
+
+/// Hands one event to the function with some milliseconds left.
+pub(crate) async fn invoke(
+    app: &App<&Memory>,
+    event: &str,
+    left: i64,
+) -> Result<Value, Diagnostic> {
+    let event: Box<RawValue> = serde_json::from_str(event).unwrap();
+    let now = Timestamp::from_second(NOW).unwrap();
+    let deadline = Timestamp::from_millisecond(NOW * 1000 + left).unwrap();
+    app.handle(&event, now, deadline).await
 }

@@ -1,0 +1,184 @@
+//! Sorts what lines add into the items and cells they belong to.
+//!
+//! The number of items an hour can have is bounded by their keys (interfaces; a few buckets of services), the number
+//! of cells in each by the item itself. Known items and cells are found without allocating.
+
+use tollkeeper::rollup::{CellKey, Counted, ItemKey, Shard, Traffic, log_bucket};
+use tollkeeper::time::Hour;
+
+use crate::intern::Interner;
+use crate::item::{FlowPart, LogCell, Logs, Update};
+use crate::plan::{Dimension, Keep};
+use crate::reading::{Entry, Level, LogLine};
+
+/// Updates under way.
+pub(crate) struct Counts<'s> {
+    shard: &'s Shard,
+    keep: Keep,
+    traffic: Vec<Update<FlowPart>>,
+    interfaces: Interner<Interface>,
+    cells: Interner<CellKey>,
+    levels: Logged<Level>,
+}
+
+/// An interface's hour; its number is its update's.
+struct Interface {
+    account: String,
+    interface: String,
+    hour: Hour,
+}
+
+/// Log lines of one dimension, by something of type `W` besides the service.
+struct Logged<W> {
+    updates: Vec<Update<(u32, u64)>>,
+    buckets: Interner<(u32, Hour)>,
+    places: Interner<Place<W>>,
+}
+
+/// Where lines go; its number is the cell's.
+struct Place<W> {
+    service: String,
+    hour: Hour,
+    what: W,
+    update: u32,
+}
+
+impl<'s> Counts<'s> {
+    pub(crate) fn new(shard: &'s Shard, keep: Keep) -> Self {
+        Self {
+            shard,
+            keep,
+            traffic: Vec::new(),
+            interfaces: Interner::default(),
+            cells: Interner::default(),
+            levels: Logged {
+                updates: Vec::new(),
+                buckets: Interner::default(),
+                places: Interner::default(),
+            },
+        }
+    }
+
+    /// Adds what a line of the record at `offset` says.
+    pub(crate) fn add(&mut self, offset: i64, entry: &Entry<'_>) {
+        match entry {
+            Entry::Traffic {
+                account,
+                interface,
+                hour,
+                counted,
+            } => {
+                let part = match counted {
+                    Counted::Cell(key, sums) => {
+                        let cell = self.cells.number(key, |known| known == key, || key.clone());
+                        FlowPart::Cell(cell, *sums)
+                    }
+                    Counted::Unclassified(sums) => FlowPart::Unclassified(*sums),
+                    Counted::Skipped => FlowPart::Skipped,
+                    Counted::Nothing => return,
+                };
+                self.interface(account, interface, *hour)
+                    .parts
+                    .push((offset, part));
+            }
+            Entry::Log {
+                service,
+                hour,
+                line,
+                ..
+            } => self.line(offset, service, *hour, *line),
+        }
+    }
+
+    fn interface(&mut self, account: &str, interface: &str, hour: Hour) -> &mut Update<FlowPart> {
+        let number = self.interfaces.number(
+            &(account, interface, hour),
+            |known| known.interface == interface && known.hour == hour && known.account == account,
+            || {
+                let key = self.shard.traffic(account, interface, hour);
+                self.traffic.push(update(key, hour, self.keep));
+                Interface {
+                    account: account.to_owned(),
+                    interface: interface.to_owned(),
+                    hour,
+                }
+            },
+        );
+        &mut self.traffic[number as usize]
+    }
+
+    fn line(&mut self, offset: i64, service: &str, hour: Hour, line: LogLine) {
+        let (shard, keep) = (self.shard, self.keep);
+        let key = |bucket| shard.levels(bucket, hour);
+        self.levels
+            .push(offset, (service, hour, line.level), line.bytes, key, keep);
+    }
+
+    /// All updates, in the order in which their items first came.
+    pub(crate) fn done(self) -> (Dimension<Traffic>, Dimension<Logs>) {
+        let traffic = Dimension {
+            updates: self.traffic,
+            cells: self.cells.into_keys(),
+        };
+        (traffic, self.levels.done())
+    }
+}
+
+impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
+    fn push(
+        &mut self,
+        offset: i64,
+        (service, hour, what): (&str, Hour, W),
+        bytes: u64,
+        key: impl Fn(u32) -> ItemKey,
+        keep: Keep,
+    ) {
+        let (updates, buckets) = (&mut self.updates, &mut self.buckets);
+        let cell = self.places.number(
+            &(service, hour, what),
+            |known| known.what == what && known.hour == hour && known.service == service,
+            || {
+                let bucket = log_bucket(service);
+                let query = (bucket, hour);
+                let number = buckets.number(
+                    &query,
+                    |known| *known == query,
+                    || {
+                        updates.push(update(key(bucket), hour, keep));
+                        query
+                    },
+                );
+                Place {
+                    service: service.to_owned(),
+                    hour,
+                    what,
+                    update: number,
+                }
+            },
+        );
+        if let Some(place) = self.places.get(cell) {
+            self.updates[place.update as usize]
+                .parts
+                .push((offset, (cell, bytes)));
+        }
+    }
+
+    fn done(self) -> Dimension<Logs> {
+        let cell = |place: Place<W>| LogCell {
+            name: format!("{}|{}", place.service, place.what),
+            other: format!("other|{}", place.what),
+        };
+        Dimension {
+            updates: self.updates,
+            cells: self.places.into_keys().into_iter().map(cell).collect(),
+        }
+    }
+}
+
+fn update<P>(key: ItemKey, hour: Hour, keep: Keep) -> Update<P> {
+    Update {
+        key,
+        expires_at: keep.expiry(hour.unix_seconds() + 3600),
+        parts: Vec::new(),
+    }
+}
