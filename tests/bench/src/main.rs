@@ -5,6 +5,7 @@
 
 #[path = "../cold-start/mod.rs"]
 mod cold_start;
+mod contender;
 mod report;
 
 use std::process::ExitCode;
