@@ -1,0 +1,58 @@
+//! The same reading by serde_json's own means, a value at a time: slow, and plain to see.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Record;
+
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
+/// The records of each partition, or `None` where an event has no map of arrays.
+pub(super) fn read(event: &str) -> Option<BTreeMap<String, Vec<Record<'_>>>> {
+    let event: Object = parse(event)?;
+    let source: String = parse(event.get("eventSource")?.get())?;
+    if source != "aws:kafka" && source != "SelfManagedKafka" {
+        return None;
+    }
+    let partitions: BTreeMap<String, &RawValue> = parse(event.get("records")?.get())?;
+    partitions
+        .into_iter()
+        .map(|(id, records)| {
+            let records: Option<Vec<&RawValue>> = parse(records.get())?;
+            let mut records: Vec<Record> = records
+                .unwrap_or_default()
+                .into_iter()
+                .map(|raw| record(raw.get()))
+                .collect();
+            records.sort_by_key(|record| record.offset);
+            records.dedup_by(|later, first| later.offset.is_some() && later.offset == first.offset);
+            Some((id, records))
+        })
+        .collect()
+}
+
+fn record(raw: &str) -> Record<'_> {
+    let fields: Option<Object> = parse(raw);
+    let field = |name| fields.as_ref()?.get(name).map(|raw| raw.get());
+    let number = |name| parse::<i64>(field(name)?).filter(|number| *number >= 0);
+    let text = |json| parse::<String>(json).map(Into::into);
+    let value = match field("value") {
+        _ if fields.is_none() => Err("record is no JSON object"),
+        _ if number("offset").is_none() => Err("record has no offset"),
+        None | Some("null") => Ok(None),
+        Some(json) => text(json).map(Some).ok_or("value is no string"),
+    };
+    Record {
+        offset: number("offset"),
+        timestamp: number("timestamp"),
+        key: field("key").and_then(text),
+        value,
+        raw,
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    serde_json::from_str(json).ok()
+}

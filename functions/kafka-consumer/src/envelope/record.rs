@@ -1,0 +1,128 @@
+//! One record of an event.
+
+use std::borrow::Cow;
+
+use base64_simd::STANDARD;
+
+use super::scanner::{Broken, Scanner};
+
+/// One record, its key and value still in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its offset; `None` where the record has no readable one.
+    pub offset: Option<i64>,
+    /// Kafka's timestamp in Unix milliseconds; `None` for Kafka's -1 and whatever else is no time.
+    pub timestamp: Option<i64>,
+    /// The key as it came, for who keeps records; `None` where there is none and where it is no string.
+    pub key: Option<Cow<'a, str>>,
+    /// The value; `None` for a tombstone. The error says what is wrong with the record, in words of our own.
+    pub value: Result<Option<Cow<'a, str>>, &'static str>,
+    /// The record as it came, for the quarantine.
+    pub raw: &'a str,
+}
+
+/// The fields that matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Offset,
+    Timestamp,
+    Key,
+    Value,
+    Other,
+}
+
+impl Field {
+    /// Reads a member's key, its colon stepped over.
+    #[inline]
+    fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
+        // As AWS writes them, in its order.
+        const WRITTEN: [(&[u8], Field); 8] = [
+            (b"\"topic\":", Field::Other),
+            (b"\"partition\":", Field::Other),
+            (b"\"offset\":", Field::Offset),
+            (b"\"timestamp\":", Field::Timestamp),
+            (b"\"timestampType\":", Field::Other),
+            (b"\"key\":", Field::Key),
+            (b"\"value\":", Field::Value),
+            (b"\"headers\":", Field::Other),
+        ];
+        scanner.peek()?;
+        for (written, field) in WRITTEN {
+            if scanner.eat_text(written) {
+                return Ok(field);
+            }
+        }
+        // Anything else as JSON: other fields, blanks before the colon, escapes.
+        Ok(match scanner.key()?.read().as_deref() {
+            Some("offset") => Self::Offset,
+            Some("timestamp") => Self::Timestamp,
+            Some("key") => Self::Key,
+            Some("value") => Self::Value,
+            _ => Self::Other,
+        })
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Reads an entry of a partition's array.
+    pub(super) fn scan(scanner: &mut Scanner<'a>) -> Result<Self, Broken> {
+        let mut record = Self {
+            offset: None,
+            timestamp: None,
+            key: None,
+            value: Ok(None),
+            raw: "",
+        };
+        if scanner.peek()? != b'{' {
+            record.value = Err("record is no JSON object");
+            record.raw = scanner.skip()?;
+            return Ok(record);
+        }
+        let start = scanner.at();
+        scanner.each(*b"{}", |scanner| {
+            match Field::scan(scanner)? {
+                Field::Offset => record.offset = scanner.count()?,
+                Field::Timestamp => record.timestamp = scanner.count()?,
+                Field::Key => record.key = scanner.text()?,
+                Field::Value => record.value = value(scanner)?,
+                Field::Other => drop(scanner.skip()?),
+            }
+            Ok(())
+        })?;
+        record.raw = scanner.since(start)?;
+        if record.offset.is_none() {
+            record.value = Err("record has no offset");
+        }
+        Ok(record)
+    }
+
+    /// The value's bytes, decoded into a buffer that is used again and again; `None` for a tombstone.
+    ///
+    /// The error says what is wrong with the record or its base64, never what is in it.
+    pub fn decode_into<'b>(
+        &self,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Option<&'b [u8]>, &'static str> {
+        let Some(value) = self.value.as_ref().map_err(|reason| *reason)? else {
+            return Ok(None);
+        };
+        buffer.clear();
+        STANDARD
+            .decode_append(value.as_bytes(), buffer)
+            .map_err(|_| "value is not base64")?;
+        Ok(Some(buffer))
+    }
+}
+
+fn value<'a>(
+    scanner: &mut Scanner<'a>,
+) -> Result<Result<Option<Cow<'a, str>>, &'static str>, Broken> {
+    const NO_STRING: &str = "value is no string";
+    if scanner.peek()? == b'"' {
+        return Ok(scanner.string()?.read().map(Some).ok_or(NO_STRING));
+    }
+    Ok(match scanner.skip()? {
+        "null" => Ok(None),
+        _ => Err(NO_STRING),
+    })
+}
