@@ -21,6 +21,7 @@ use crate::state::Origin;
 pub mod actions;
 pub mod answer;
 pub mod commit;
+pub mod compressed;
 pub mod config;
 mod counts;
 pub mod envelope;
