@@ -25,6 +25,7 @@ pub mod compressed;
 pub mod config;
 mod counts;
 pub mod envelope;
+pub mod fingerprint;
 mod intern;
 pub mod item;
 pub mod offsets;
