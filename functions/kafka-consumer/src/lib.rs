@@ -20,6 +20,7 @@ use crate::state::Origin;
 
 pub mod actions;
 pub mod answer;
+pub mod archive;
 pub mod commit;
 pub mod compressed;
 pub mod config;
@@ -36,6 +37,7 @@ mod request;
 pub mod rollups;
 pub mod ruleset;
 pub mod rulesets;
+pub mod s3;
 pub mod state;
 pub mod tally;
 
