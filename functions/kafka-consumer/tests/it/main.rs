@@ -4,6 +4,7 @@
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
 
+mod archive;
 mod dynamodb;
 mod events;
 mod memory;
