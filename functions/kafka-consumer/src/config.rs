@@ -12,6 +12,7 @@ use crate::envelope::Partition;
 use crate::plan::Keep;
 use crate::reading::{self, TopicFormat};
 use crate::ruleset::Ruleset;
+use crate::s3::Place;
 use crate::state::Origin;
 
 /// The consumer's settings.
@@ -21,6 +22,8 @@ pub struct Config {
     pub rollups_table: String,
     /// How uncommitted partitions are reported (`PARTIAL_ANSWERS`).
     pub answers: Answers,
+    /// Where records are archived (`ARCHIVE_BUCKET`, `ARCHIVE_PREFIX`); without a bucket nowhere.
+    pub archive: Option<Place>,
     /// What a record counts as (`TOPIC_FORMATS`, `FLOW_LOG_FORMAT`, `IP_RANGES`).
     pub ruleset: Ruleset,
     /// How long things are kept (`ROLLUP_TTL_DAYS`).
@@ -43,6 +46,7 @@ impl Config {
             rollups_table: settings
                 .required_text("ROLLUPS_TABLE", "the name of a DynamoDB table")?,
             answers: settings.choice("PARTIAL_ANSWERS", Some(Answers::Error), &answers)?,
+            archive: archive(settings)?,
             ruleset: Ruleset::load(settings)?,
             keep: Keep {
                 days: settings.within("ROLLUP_TTL_DAYS", 35, 1, 3650)?,
@@ -94,6 +98,24 @@ pub(crate) fn reading_rules(
             ranges: None,
         },
     ))
+}
+
+fn archive(settings: &Settings<'_>) -> Result<Option<Place>, SettingError> {
+    let Some(bucket) = settings.text("ARCHIVE_BUCKET") else {
+        return Ok(None);
+    };
+    let prefix = settings.text("ARCHIVE_PREFIX");
+    let prefix = prefix.as_deref().unwrap_or("kafka/");
+    if !Place::is_bucket(&bucket) {
+        let expected = "the name of an S3 bucket, without `s3://`";
+        return Err(wrong("ARCHIVE_BUCKET", &bucket, expected));
+    }
+    if !Place::is_prefix(prefix) {
+        let expected = "a prefix such as `kafka/` of letters, digits and `!_.*'()=-/` that does not start with `/` \
+                        and ends with it, or `/` alone for the whole bucket";
+        return Err(wrong("ARCHIVE_PREFIX", prefix, expected));
+    }
+    Ok(Some(Place::new(bucket, prefix)))
 }
 
 fn flow_log_format(settings: &Settings<'_>) -> Result<Option<Format>, SettingError> {
@@ -226,6 +248,24 @@ mod tests {
     }
 
     #[test]
+    fn records_are_archived_where_a_bucket_is_named() {
+        let place = |pairs: &[(&str, &str)]| load(pairs).unwrap().archive;
+        assert_eq!(place(&[]), None);
+        assert_eq!(
+            place(&[("ARCHIVE_BUCKET", ""), ("ARCHIVE_PREFIX", "logs/")]),
+            None
+        );
+        let bucket = ("ARCHIVE_BUCKET", "archive-1");
+        assert_eq!(place(&[bucket]), Some(Place::new("archive-1", "kafka/")));
+        assert_eq!(
+            place(&[bucket, ("ARCHIVE_PREFIX", "team=a/logs/")]),
+            Some(Place::new("archive-1", "team=a/logs/"))
+        );
+        let whole_bucket = place(&[bucket, ("ARCHIVE_PREFIX", "/")]).unwrap();
+        assert_eq!(whole_bucket.key("topic=t/x"), "topic=t/x");
+    }
+
+    #[test]
     fn a_wrong_value_of_any_setting_is_named() {
         let wrong = |variable, value| load(&[(variable, value)]).unwrap_err();
         insta::assert_snapshot!(wrong("PARTIAL_ANSWERS", "yes"), @"PARTIAL_ANSWERS=`yes` is wrong: expected one of error, partial");
@@ -234,6 +274,16 @@ mod tests {
         insta::assert_snapshot!(wrong("EPOCHS", "logs=1"), @"EPOCHS=`logs=1` is wrong: expected a list such as `logs/0=1,logs/1=1` of topic/partition=epoch");
         insta::assert_snapshot!(wrong("REWINDS", "logs/a"), @"REWINDS=`logs/a` is wrong: expected a list such as `logs/0,logs/1` of topic/partition");
         insta::assert_snapshot!(wrong("FLOW_LOG_FORMAT", "interface-id bytes"), @"FLOW_LOG_FORMAT=`interface-id bytes` is wrong: expected flow-log fields of versions 2 to 5 in their order (flow-log format lacks the field `start`)");
+        insta::assert_snapshot!(wrong("ROLLUP_TTL_DAYS", "0"), @"ROLLUP_TTL_DAYS=`0` is wrong: expected a number from 1 to 3650");
+        insta::assert_snapshot!(wrong("ARCHIVE_BUCKET", "s3://archive"), @"ARCHIVE_BUCKET=`s3://archive` is wrong: expected the name of an S3 bucket, without `s3://`");
+        let in_prefix = |prefix| {
+            let pairs = [("ARCHIVE_BUCKET", "archive"), ("ARCHIVE_PREFIX", prefix)];
+            load(&pairs).unwrap_err()
+        };
+        insta::assert_snapshot!(in_prefix("kafka"), @"ARCHIVE_PREFIX=`kafka` is wrong: expected a prefix such as `kafka/` of letters, digits and `!_.*'()=-/` that does not start with `/` and ends with it, or `/` alone for the whole bucket");
+        for prefix in ["/kafka/", "a//b/", "k\u{e4}fka/", "../kafka/", "a/./b/"] {
+            assert!(in_prefix(prefix).starts_with("ARCHIVE_PREFIX="), "{prefix}");
+        }
         insta::assert_snapshot!(wrong("ROLLUP_TTL_DAYS", "0"), @"ROLLUP_TTL_DAYS=`0` is wrong: expected a number from 1 to 3650");
         let missing = wrong("IP_RANGES", "no/such/file.json");
         assert!(

@@ -14,25 +14,62 @@ const LAST_OFFSET: &str = "last-offset";
 const RECORDS: &str = "records";
 
 /// A bucket, and the prefix under which objects are kept.
-#[derive(Debug, Clone)]
-pub struct Bucket {
-    client: Client,
-    name: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    bucket: String,
     prefix: String,
 }
 
-impl Bucket {
-    /// A bucket by name; the prefix is empty or ends with `/`.
-    pub fn new(client: Client, name: impl Into<String>, prefix: impl Into<String>) -> Self {
+impl Place {
+    /// A place; the prefix ends with `/`, and `/` alone stands for none.
+    pub fn new(bucket: impl Into<String>, prefix: &str) -> Self {
+        let prefix = if prefix == "/" { "" } else { prefix };
         Self {
-            client,
-            name: name.into(),
-            prefix: prefix.into(),
+            bucket: bucket.into(),
+            prefix: prefix.to_owned(),
         }
     }
 
-    fn key(&self, name: &str) -> String {
+    /// Whether S3 would have a bucket of this name (3 to 63 of `a-z0-9.-`).
+    pub fn is_bucket(name: &str) -> bool {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        (3..=63).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| inner(byte) || b".-".contains(&byte))
+            && name.bytes().next().is_some_and(inner)
+            && name.bytes().last().is_some_and(inner)
+    }
+
+    /// Whether a text is a prefix of keys that needs no escaping anywhere: folders that each end with `/`, 512 bytes
+    /// at most.
+    pub fn is_prefix(text: &str) -> bool {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!_.*'()=-".contains(&byte);
+        let folder = |name: &str| !matches!(name, "" | "." | "..") && name.bytes().all(allowed);
+        text == "/"
+            || text.len() <= 512
+                && text
+                    .strip_suffix('/')
+                    .is_some_and(|folders| folders.split('/').all(folder))
+    }
+
+    /// Key of an object.
+    pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
+    }
+}
+
+/// The bucket, through S3.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    client: Client,
+    place: Place,
+}
+
+impl Bucket {
+    /// A place in S3.
+    pub fn new(client: Client, place: Place) -> Self {
+        Self { client, place }
     }
 
     fn call<E>(&self, operation: &'static str, name: &str, error: &E) -> ArchiveError
@@ -41,8 +78,8 @@ impl Bucket {
     {
         ArchiveError::Call {
             operation,
-            bucket: self.name.clone(),
-            key: self.key(name),
+            bucket: self.place.bucket.clone(),
+            key: self.place.key(name),
             code: error.code().unwrap_or("Unreachable").to_owned(),
             detail: DisplayErrorContext(error).to_string(),
         }
@@ -54,8 +91,8 @@ impl Archive for Bucket {
         let put = self
             .client
             .put_object()
-            .bucket(&self.name)
-            .key(self.key(&object.name))
+            .bucket(&self.place.bucket)
+            .key(self.place.key(&object.name))
             .content_type("application/gzip")
             .metadata(FIRST_OFFSET, object.first_offset.to_string())
             .metadata(LAST_OFFSET, object.last_offset.to_string())
@@ -81,8 +118,8 @@ impl Archive for Bucket {
         let head = self
             .client
             .head_object()
-            .bucket(&self.name)
-            .key(self.key(name))
+            .bucket(&self.place.bucket)
+            .key(self.place.key(name))
             .send()
             .await;
         match head {

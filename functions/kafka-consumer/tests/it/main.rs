@@ -5,6 +5,7 @@
 )]
 
 mod archive;
+mod bucket;
 mod dynamodb;
 mod events;
 mod memory;
