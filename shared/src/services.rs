@@ -4,47 +4,43 @@
 //! so the longest prefix wins, and on ties a specific service wins over EC2 and EC2 over AMAZON. Services without a
 //! label of their own (Lambda, STS, SQS, ECR's API) come out as AMAZON or EC2: this module refuses to guess which.
 
+mod ranges;
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
 
-/// Who an address belongs to. Ordered, so that rollups have one spelling.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Label {
+use ranges::{Directory, Range, disjoint, find};
+
+/// Who an address belongs to, borrowed from a log line or a table. Ordered, so that rollups have one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label<'a> {
     /// Service as AWS spells it: `S3`, `DYNAMODB`, `AMAZON` (AWS, unresolved); `INTERNET` outside AWS;
     /// `UNKNOWN` where no table was at hand.
-    pub service: String,
+    pub service: &'a str,
     /// Region code, `GLOBAL`, or empty where unknown.
-    pub region: String,
+    pub region: &'a str,
 }
 
-impl Label {
-    /// A label from its parts.
-    pub fn new(service: &str, region: &str) -> Self {
-        Self {
-            service: service.to_owned(),
-            region: region.to_owned(),
-        }
-    }
-
+impl<'a> Label<'a> {
     /// An address that AWS does not list.
-    pub fn internet() -> Self {
-        Self::new("INTERNET", "")
-    }
-
+    pub const INTERNET: Label<'static> = Label::new("INTERNET", "");
     /// An address that could not be looked up.
-    pub fn unknown() -> Self {
-        Self::new("UNKNOWN", "")
+    pub const UNKNOWN: Label<'static> = Label::new("UNKNOWN", "");
+
+    /// A label from its parts.
+    pub const fn new(service: &'a str, region: &'a str) -> Self {
+        Self { service, region }
     }
 }
 
-impl fmt::Display for Label {
+impl fmt::Display for Label<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.region.is_empty() {
-            f.write_str(&self.service)
+            f.write_str(self.service)
         } else {
             write!(f, "{} {}", self.service, self.region)
         }
@@ -66,16 +62,11 @@ pub enum IpRangesError {
 #[derive(Debug, Clone)]
 pub struct IpRanges {
     created: String,
-    labels: Vec<Label>,
+    /// Services and regions.
+    labels: Vec<(String, String)>,
     v4: Vec<Range<u32>>,
+    v4_directory: Directory,
     v6: Vec<Range<u128>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range<A> {
-    first: A,
-    last: A,
-    label: u16,
 }
 
 /// Borrowed from the file's bytes: the function reads it on every cold start.
@@ -109,7 +100,7 @@ impl IpRanges {
             let number = *numbers
                 .entry((prefix.service, prefix.region))
                 .or_insert_with(|| {
-                    labels.push(Label::new(prefix.service, prefix.region));
+                    labels.push((prefix.service.to_owned(), prefix.region.to_owned()));
                     specific.push(match prefix.service {
                         "AMAZON" => 0,
                         "EC2" => 1,
@@ -149,6 +140,7 @@ impl IpRanges {
         Ok(Self {
             created: file.create_date,
             labels,
+            v4_directory: Directory::of(&v4),
             v4,
             v6,
         })
@@ -159,16 +151,30 @@ impl IpRanges {
         &self.created
     }
 
-    /// The label of an address; `None` if AWS does not list it.
-    pub fn lookup(&self, address: IpAddr) -> Option<&Label> {
-        let index = match address {
-            IpAddr::V4(address) => find(&self.v4, u32::from(address)),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(address) => find(&self.v4, u32::from(address)),
-                None => find(&self.v6, u128::from(address)),
-            },
+    /// The label of an address; `None` if AWS does not list it. An IPv4 address within an IPv6 one (mapped, or behind
+    /// NAT64) counts as itself.
+    pub fn lookup(&self, address: IpAddr) -> Option<Label<'_>> {
+        let v4 = match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(address) => address.to_ipv4_mapped().or_else(|| nat64(address)),
+        };
+        let index = match (v4, address) {
+            (Some(address), _) => self.v4_directory.find(&self.v4, u32::from(address)),
+            (None, IpAddr::V6(address)) => find(&self.v6, u128::from(address)),
+            (None, IpAddr::V4(_)) => None,
         }?;
-        self.labels.get(usize::from(index))
+        let (service, region) = self.labels.get(usize::from(index))?;
+        Some(Label::new(service, region))
+    }
+}
+
+/// The IPv4 address that an address of the NAT64 prefix 64:ff9b::/96 stands for.
+pub(crate) fn nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.octets() {
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => {
+            Some(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => None,
     }
 }
 
@@ -182,81 +188,6 @@ fn parse_prefix(text: &str) -> Result<(IpAddr, u8), IpRangesError> {
         Err(wrong())
     } else {
         Ok((address, length))
-    }
-}
-
-fn find<A: Ord + Copy>(ranges: &[Range<A>], address: A) -> Option<u16> {
-    let after = ranges.partition_point(|range| range.first <= address);
-    let range = ranges.get(after.checked_sub(1)?)?;
-    (address <= range.last).then_some(range.label)
-}
-
-/// Flattens nested prefixes, given in order of rising precedence, into sorted disjoint ranges.
-///
-/// Prefixes nest or are apart, never overlap in part; so one sweep with a stack of open prefixes is enough.
-fn disjoint<A: Ord + Copy + Step>(by_precedence: impl Iterator<Item = Range<A>>) -> Vec<Range<A>> {
-    let mut ranked: Vec<(usize, Range<A>)> = by_precedence.enumerate().collect();
-    // By start; where two start together the one of lower precedence (the wider, or the vaguer) opens first.
-    ranked.sort_by(|(rank_a, a), (rank_b, b)| a.first.cmp(&b.first).then(rank_a.cmp(rank_b)));
-    let mut out: Vec<Range<A>> = Vec::with_capacity(ranked.len());
-    let mut open: Vec<Range<A>> = Vec::new();
-    let mut next: Option<A> = None; // first address not yet written
-    let mut write = |first: Option<A>, last: Option<A>, label: u16| {
-        if let (Some(first), Some(last)) = (first, last)
-            && first <= last
-        {
-            match out.last_mut() {
-                Some(previous)
-                    if previous.label == label && previous.last.after() == Some(first) =>
-                {
-                    previous.last = last;
-                }
-                _ => out.push(Range { first, last, label }),
-            }
-        }
-    };
-    for (_, range) in ranked {
-        while let Some(top) = open.last().copied()
-            && top.last < range.first
-        {
-            write(next, Some(top.last), top.label);
-            next = top.last.after();
-            open.pop();
-        }
-        if let Some(top) = open.last() {
-            write(next, range.first.before(), top.label);
-        }
-        next = Some(range.first);
-        open.push(range);
-    }
-    while let Some(top) = open.pop() {
-        write(next, Some(top.last), top.label);
-        next = top.last.after();
-    }
-    out
-}
-
-/// The neighbours of an address.
-trait Step: Sized {
-    fn after(self) -> Option<Self>;
-    fn before(self) -> Option<Self>;
-}
-
-impl Step for u32 {
-    fn after(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-    fn before(self) -> Option<Self> {
-        self.checked_sub(1)
-    }
-}
-
-impl Step for u128 {
-    fn after(self) -> Option<Self> {
-        self.checked_add(1)
-    }
-    fn before(self) -> Option<Self> {
-        self.checked_sub(1)
     }
 }
 
@@ -277,7 +208,7 @@ mod tests {
     fn look(table: &IpRanges, address: &str) -> String {
         table
             .lookup(address.parse().unwrap())
-            .map_or("-".to_owned(), Label::to_string)
+            .map_or("-".to_owned(), |label| label.to_string())
     }
 
     #[test]
@@ -296,6 +227,8 @@ mod tests {
         assert_eq!(look(&table, "3.5.31.255"), "S3 eu-west-1");
         assert_eq!(look(&table, "3.5.32.0"), "-");
         assert_eq!(look(&table, "::ffff:52.94.0.9"), "DYNAMODB us-east-1");
+        assert_eq!(look(&table, "64:ff9b::52.94.0.9"), "DYNAMODB us-east-1");
+        assert_eq!(look(&table, "64:ff9c::52.94.0.9"), "-");
         assert_eq!(table.created(), "2026-08-22-21-23-05");
     }
 
@@ -338,7 +271,7 @@ mod tests {
             let rows: Vec<_> = text.iter().map(|(prefix, service)| (prefix.as_str(), "us-east-1", *service)).collect();
             let table = table(&rows);
             for probe in probes {
-                let ours = table.lookup(IpAddr::V4(probe.into())).map(|label| label.service.clone());
+                let ours = table.lookup(IpAddr::V4(probe.into())).map(|label| label.service.to_owned());
                 let theirs = by_scanning(&all, probe).map(|service| SERVICES[service].to_owned());
                 prop_assert_eq!(ours, theirs, "address {}", probe);
             }

@@ -37,7 +37,7 @@ fn a_traffic_item_is_found_under_its_key_and_its_sums_are_read_exactly() {
     let bytes: u64 = traffic.cells.values().map(|sums| sums.bytes).sum();
     assert_eq!(bytes, 6_852_793_685);
     for name in traffic.cells.keys() {
-        assert_eq!(&name.parse::<CellKey>().unwrap().to_string(), name);
+        assert_eq!(&CellKey::parse(name).unwrap().to_string(), name);
     }
     let written = serde_json::to_value(&traffic).unwrap();
     for field in ["cells", "unclassified", "skipped"] {

@@ -176,7 +176,7 @@ async fn quarantine(
 async fn settle<S: Counters>(
     rollups: &impl Rollups,
     update: &Update<S::Part>,
-    cells: &[S::Cell],
+    cells: &S::Cells,
     batch: Batch<'_>,
 ) -> Result<(), CommitError> {
     for _ in 0..ATTEMPTS {

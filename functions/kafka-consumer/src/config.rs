@@ -123,7 +123,7 @@ fn flow_log_format(settings: &Settings<'_>) -> Result<Option<Format>, SettingErr
     let Some(text) = settings.text(VARIABLE) else {
         return Ok(None);
     };
-    let expected = |error| format!("flow-log fields of versions 2 to 5 in their order ({error})");
+    let expected = |error| format!("flow-log fields of versions 2 to 11 in their order ({error})");
     Format::parse(&text)
         .map(Some)
         .map_err(|error| wrong(VARIABLE, &text, &expected(error)))
@@ -273,7 +273,7 @@ mod tests {
         insta::assert_snapshot!(wrong("TOPIC_FORMATS", "a=json,a=detect"), @"TOPIC_FORMATS=`a=detect` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json or detect");
         insta::assert_snapshot!(wrong("EPOCHS", "logs=1"), @"EPOCHS=`logs=1` is wrong: expected a list such as `logs/0=1,logs/1=1` of topic/partition=epoch");
         insta::assert_snapshot!(wrong("REWINDS", "logs/a"), @"REWINDS=`logs/a` is wrong: expected a list such as `logs/0,logs/1` of topic/partition");
-        insta::assert_snapshot!(wrong("FLOW_LOG_FORMAT", "interface-id bytes"), @"FLOW_LOG_FORMAT=`interface-id bytes` is wrong: expected flow-log fields of versions 2 to 5 in their order (flow-log format lacks the field `start`)");
+        insta::assert_snapshot!(wrong("FLOW_LOG_FORMAT", "interface-id bytes"), @"FLOW_LOG_FORMAT=`interface-id bytes` is wrong: expected flow-log fields of versions 2 to 11 in their order (flow-log format lacks the field `start`)");
         insta::assert_snapshot!(wrong("ROLLUP_TTL_DAYS", "0"), @"ROLLUP_TTL_DAYS=`0` is wrong: expected a number from 1 to 3650");
         insta::assert_snapshot!(wrong("ARCHIVE_BUCKET", "s3://archive"), @"ARCHIVE_BUCKET=`s3://archive` is wrong: expected the name of an S3 bucket, without `s3://`");
         let in_prefix = |prefix| {

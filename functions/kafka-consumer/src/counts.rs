@@ -3,7 +3,7 @@
 //! The number of items an hour can have is bounded by their keys (interfaces; a few buckets of services), the number
 //! of cells in each by the item itself. Known items and cells are found without allocating.
 
-use tollkeeper::rollup::{CellKey, Counted, ItemKey, Shard, Traffic, log_bucket};
+use tollkeeper::rollup::{Cells, Counted, ItemKey, Shard, Traffic, log_bucket};
 use tollkeeper::time::Hour;
 
 use crate::intern::Interner;
@@ -17,7 +17,7 @@ pub(crate) struct Counts<'s> {
     keep: Keep,
     traffic: Vec<Update<FlowPart>>,
     interfaces: Interner<Interface>,
-    cells: Interner<CellKey>,
+    cells: Cells,
     levels: Logged<Level>,
 }
 
@@ -50,7 +50,7 @@ impl<'s> Counts<'s> {
             keep,
             traffic: Vec::new(),
             interfaces: Interner::default(),
-            cells: Interner::default(),
+            cells: Cells::default(),
             levels: Logged {
                 updates: Vec::new(),
                 buckets: Interner::default(),
@@ -69,10 +69,7 @@ impl<'s> Counts<'s> {
                 counted,
             } => {
                 let part = match counted {
-                    Counted::Cell(key, sums) => {
-                        let cell = self.cells.number(key, |known| known == key, || key.clone());
-                        FlowPart::Cell(cell, *sums)
-                    }
+                    Counted::Cell(key, sums) => FlowPart::Cell(self.cells.id(key), *sums),
                     Counted::Unclassified(sums) => FlowPart::Unclassified(*sums),
                     Counted::Skipped => FlowPart::Skipped,
                     Counted::Nothing => return,
@@ -118,7 +115,7 @@ impl<'s> Counts<'s> {
     pub(crate) fn done(self) -> (Dimension<Traffic>, Dimension<Logs>) {
         let traffic = Dimension {
             updates: self.traffic,
-            cells: self.cells.into_keys(),
+            cells: self.cells,
         };
         (traffic, self.levels.done())
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tollkeeper::rollup::{CellKey, Counted, ItemKey, SCHEMA, Sums, Traffic};
+use tollkeeper::rollup::{Cells, Counted, ItemKey, SCHEMA, Sums, Traffic};
 
 use crate::offsets::Offsets;
 
@@ -18,10 +18,10 @@ const MOST_CELLS: usize = 500;
 pub trait Counters: Default + Serialize + DeserializeOwned + Send + Sync {
     /// What one record adds; cells by their number.
     type Part: Copy + Send + Sync;
-    /// A cell's name.
-    type Cell: Send + Sync;
-    /// Adds parts, in the order of their offsets; a part's number is an index of `cells`.
-    fn add(&mut self, parts: impl Iterator<Item = Self::Part>, cells: &[Self::Cell]);
+    /// What the numbers stand for.
+    type Cells: std::fmt::Debug + Default + Send + Sync;
+    /// Adds parts, in the order of their offsets.
+    fn add(&mut self, parts: impl Iterator<Item = Self::Part>, cells: &Self::Cells);
 }
 
 /// What a flow-log record adds.
@@ -38,9 +38,9 @@ pub enum FlowPart {
 /// Traffic of an interface's hour.
 impl Counters for Traffic {
     type Part = FlowPart;
-    type Cell = CellKey;
+    type Cells = Cells;
 
-    fn add(&mut self, parts: impl Iterator<Item = FlowPart>, cells: &[CellKey]) {
+    fn add(&mut self, parts: impl Iterator<Item = FlowPart>, cells: &Cells) {
         let mut totals = Totals::<Sums>::default();
         for part in parts {
             match part {
@@ -49,8 +49,10 @@ impl Counters for Traffic {
                 FlowPart::Skipped => self.skipped = self.skipped.saturating_add(1),
             }
         }
-        for (cell, sums) in totals.named(cells) {
-            self.count(&Counted::Cell(cell.clone(), sums));
+        for (cell, sums) in totals.sums {
+            if let Some(key) = cells.key(cell) {
+                self.count(&Counted::Cell(key, sums));
+            }
         }
     }
 }
@@ -90,14 +92,17 @@ impl Lines {
 impl Counters for Logs {
     /// Cell and bytes of a line.
     type Part = (u32, u64);
-    type Cell = LogCell;
+    type Cells = Vec<LogCell>;
 
-    fn add(&mut self, parts: impl Iterator<Item = (u32, u64)>, cells: &[LogCell]) {
+    fn add(&mut self, parts: impl Iterator<Item = (u32, u64)>, cells: &Vec<LogCell>) {
         let mut totals = Totals::<Lines>::default();
         for (cell, bytes) in parts {
             totals.of(cell).add(Lines { records: 1, bytes });
         }
-        for (cell, lines) in totals.named(cells) {
+        for (cell, lines) in totals.sums {
+            let Some(cell) = cells.get(cell as usize) else {
+                continue;
+            };
             // Decided by what the item holds, not by the batch: a cell that has its own keeps it.
             let room = self.cells.len() < MOST_CELLS || self.cells.contains_key(&cell.name);
             let name = if room { &cell.name } else { &cell.other };
@@ -133,12 +138,6 @@ impl<S: Default> Totals<S> {
             self.sums.push((cell, S::default()));
         }
         &mut self.sums[slot as usize].1
-    }
-
-    fn named<C>(self, cells: &[C]) -> impl Iterator<Item = (&C, S)> {
-        self.sums
-            .into_iter()
-            .filter_map(|(cell, sums)| Some((cells.get(cell as usize)?, sums)))
     }
 }
 
@@ -180,7 +179,7 @@ impl<S: Counters> Item<S> {
     pub fn after(
         current: Option<Self>,
         update: &Update<S::Part>,
-        cells: &[S::Cell],
+        cells: &S::Cells,
         batch: Batch<'_>,
     ) -> Option<Self> {
         let (mut offsets, mut sums) = match current {

@@ -40,14 +40,14 @@ pub struct Dimension<S: Counters> {
     /// One for each item.
     pub updates: Vec<Update<S::Part>>,
     /// Cells by number.
-    pub cells: Vec<S::Cell>,
+    pub cells: S::Cells,
 }
 
 impl<S: Counters> Default for Dimension<S> {
     fn default() -> Self {
         Self {
             updates: Vec::new(),
-            cells: Vec::new(),
+            cells: S::Cells::default(),
         }
     }
 }

@@ -1,41 +1,45 @@
 //! Which field stands in which column.
 
+use std::sync::LazyLock;
+
 use super::record::{LineError, Record};
+use super::words::MAX_COLUMNS;
 
 /// The default format (version 2), in the order in which AWS writes it.
 const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
                        start end action log-status";
 
-/// The columns that this crate reads; others are skipped by name.
+/// Longest name that a field of a header line may have.
+const LONGEST_NAME: usize = 64;
+
+/// The fields that a record is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
-    Version,
     AccountId,
     InterfaceId,
+    ResourceId,
+    NextHopInterfaceId,
     SrcAddr,
     DstAddr,
-    SrcPort,
-    DstPort,
-    Protocol,
+    PktSrcAddr,
+    PktDstAddr,
     Packets,
     Bytes,
     Start,
-    End,
     Action,
     LogStatus,
-    PktSrcAddr,
-    PktDstAddr,
     PktSrcService,
     PktDstService,
-    FlowDirection,
-    /// A field of some version that nothing here needs.
-    Skipped,
 }
 
 /// The order of a log's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
-    pub(super) columns: Vec<Field>,
+    /// Columns of a line.
+    pub(super) columns: usize,
+    /// The columns that are read, in order; the others are passed over.
+    pub(super) read: Vec<(usize, Field)>,
+    unknown: Vec<String>,
 }
 
 /// A header or configured format that cannot be one.
@@ -47,79 +51,178 @@ pub enum FormatError {
     /// A field without which no line can be placed.
     #[error("flow-log format lacks the field `{0}`")]
     Lacks(&'static str),
+    /// A field that would have two values.
+    #[error("flow-log format names the field `{0}` twice")]
+    Twice(String),
+    /// More fields than any version has.
+    #[error("flow-log format has more than {MAX_COLUMNS} fields")]
+    TooMany,
 }
 
 impl Format {
     /// AWS's default format: version 2.
-    pub fn version_2() -> Self {
-        Self::parse(DEFAULT).unwrap_or(Self {
-            columns: Vec::new(),
-        })
+    pub fn version_2() -> &'static Self {
+        static VERSION_2: LazyLock<Format> = LazyLock::new(|| {
+            Format::parse(DEFAULT).unwrap_or(Format {
+                columns: 0,
+                read: Vec::new(),
+                unknown: Vec::new(),
+            })
+        });
+        &VERSION_2
     }
 
-    /// Reads a header line, or a configured format with or without `${…}` around the names.
+    /// Reads a format that a person wrote, with or without `${…}` around the names: a name that no version has is an
+    /// error, since it is a typing error.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
-        let columns = text
-            .split([' ', '\t', ','])
-            .filter(|word| !word.is_empty())
-            .map(|word| {
-                let name = word
-                    .strip_prefix("${")
-                    .and_then(|rest| rest.strip_suffix('}'))
-                    .unwrap_or(word);
-                field(name).ok_or_else(|| FormatError::UnknownField(name.to_owned()))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        for (needed, name) in [
-            (Field::InterfaceId, "interface-id"),
-            (Field::Bytes, "bytes"),
-            (Field::Start, "start"),
-        ] {
-            if !columns.contains(&needed) {
+        let format = Self::of_names(text)?;
+        match format.unknown.first() {
+            Some(name) => Err(FormatError::UnknownField(name.clone())),
+            None => Ok(format),
+        }
+    }
+
+    /// Reads a header line: AWS adds fields, so a name that is not known here is passed over
+    /// ([`Self::unknown_fields`]).
+    pub fn header(line: &[u8]) -> Result<Self, FormatError> {
+        let format = Self::of_names(&String::from_utf8_lossy(line))?;
+        let odd = |name: &&String| !is_name(name.as_bytes());
+        match format.unknown.iter().find(odd) {
+            Some(name) => Err(FormatError::UnknownField(name.clone())),
+            None => Ok(format),
+        }
+    }
+
+    fn of_names(text: &str) -> Result<Self, FormatError> {
+        let names: Vec<&str> = names(text.as_bytes())
+            .filter_map(|name| std::str::from_utf8(name).ok())
+            .collect();
+        if names.len() > MAX_COLUMNS {
+            return Err(FormatError::TooMany);
+        }
+        let (mut read, mut unknown) = (Vec::new(), Vec::new());
+        for (column, name) in names.iter().enumerate() {
+            let Some(usage) = known(name) else {
+                unknown.push((*name).to_owned());
+                continue;
+            };
+            if names.iter().take(column).any(|other| other == name) {
+                return Err(FormatError::Twice((*name).to_owned()));
+            }
+            if let Use::Read(field) = usage {
+                read.push((column, field));
+            }
+        }
+        let has = |field: Field| read.iter().any(|(_, read)| *read == field);
+        if !has(Field::InterfaceId) && !has(Field::ResourceId) {
+            return Err(FormatError::Lacks("interface-id"));
+        }
+        for (field, name) in [(Field::Bytes, "bytes"), (Field::Start, "start")] {
+            if !has(field) {
                 return Err(FormatError::Lacks(name));
             }
         }
-        Ok(Self { columns })
+        Ok(Self {
+            columns: names.len(),
+            read,
+            unknown,
+        })
     }
 
-    /// Whether a line is a header: its first word is the name of a field, and no value looks like one.
-    pub fn is_header(line: &str) -> bool {
-        line.split_ascii_whitespace()
-            .next()
-            .is_some_and(|word| field(word).is_some())
+    /// Names in a header line that no version has, as far as is known here: their columns are passed over.
+    pub fn unknown_fields(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Columns of a line.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Whether a line is a header: names and nothing else, at least half of them known fields'.
+    ///
+    /// No record is taken for one: a format has `start`, and the number that stands there is no name.
+    pub fn is_header(line: impl AsRef<[u8]>) -> bool {
+        let (mut all, mut fields) = (0, 0);
+        for name in names(line.as_ref()) {
+            if !is_name(name) {
+                return false;
+            }
+            all += 1;
+            fields +=
+                usize::from(std::str::from_utf8(name).is_ok_and(|name| known(name).is_some()));
+        }
+        fields > 0 && fields * 2 >= all
     }
 
     /// Reads one line of this format.
-    pub fn read<'a>(&self, line: &'a str) -> Result<Record<'a>, LineError> {
-        Record::read(self, line)
+    pub fn read<'a>(&self, line: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Record<'a>, LineError> {
+        Record::read(self, line.as_ref())
     }
 }
 
-fn field(name: &str) -> Option<Field> {
-    Some(match name {
-        "version" => Field::Version,
+/// The words of a header or format, without `${…}`.
+fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte <= b' ' || *byte == b',')
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            word.strip_prefix(b"${")
+                .and_then(|rest| rest.strip_suffix(b"}"))
+                .unwrap_or(word)
+        })
+}
+
+/// A name as AWS makes them: lower-case words and numbers with dashes between.
+fn is_name(word: &[u8]) -> bool {
+    word.len() <= LONGEST_NAME
+        && word.first().is_some_and(u8::is_ascii_lowercase)
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
+}
+
+/// What is done with a field.
+enum Use {
+    Read(Field),
+    PassOver,
+}
+
+/// `None` for a name of no version.
+#[rustfmt::skip]
+fn known(name: &str) -> Option<Use> {
+    Some(Use::Read(match name {
         "account-id" => Field::AccountId,
         "interface-id" => Field::InterfaceId,
         "srcaddr" => Field::SrcAddr,
         "dstaddr" => Field::DstAddr,
-        "srcport" => Field::SrcPort,
-        "dstport" => Field::DstPort,
-        "protocol" => Field::Protocol,
         "packets" => Field::Packets,
         "bytes" => Field::Bytes,
         "start" => Field::Start,
-        "end" => Field::End,
         "action" => Field::Action,
         "log-status" => Field::LogStatus,
         "pkt-srcaddr" => Field::PktSrcAddr,
         "pkt-dstaddr" => Field::PktDstAddr,
         "pkt-src-aws-service" => Field::PktSrcService,
         "pkt-dst-aws-service" => Field::PktDstService,
-        "flow-direction" => Field::FlowDirection,
-        "vpc-id" | "subnet-id" | "instance-id" | "tcp-flags" | "type" | "region" | "az-id"
-        | "sublocation-type" | "sublocation-id" | "traffic-path" => Field::Skipped,
+        "resource-id" => Field::ResourceId,
+        "next-hop-interface-id" => Field::NextHopInterfaceId,
+        // Versions 2, 3, 4, 5, 7, 8, 10 and 11.
+        "version" | "srcport" | "dstport" | "protocol" | "end"
+        | "vpc-id" | "subnet-id" | "instance-id" | "tcp-flags" | "type"
+        | "region" | "az-id" | "sublocation-type" | "sublocation-id"
+        | "flow-direction" | "traffic-path"
+        | "ecs-cluster-arn" | "ecs-cluster-name" | "ecs-container-instance-arn" | "ecs-container-instance-id"
+        | "ecs-container-id" | "ecs-second-container-id" | "ecs-service-name" | "ecs-task-definition-arn"
+        | "ecs-task-arn" | "ecs-task-id"
+        | "reject-reason"
+        | "encryption-status"
+        | "instance-tag" | "instance-tag-2" | "interface-tag" | "interface-tag-2" | "asg-tag" | "asg-tag-2"
+        | "interface-type" | "next-hop-subnet-id" | "next-hop-az-id" | "next-hop-vpc-id" | "next-hop-interface-type" =>
+        {
+            return Some(Use::PassOver);
+        }
         _ => return None,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -127,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_names_its_columns_in_any_order() {
+    fn a_format_names_its_columns_in_any_order() {
         let format = Format::parse("bytes vpc-id interface-id start pkt-srcaddr").unwrap();
         let record = format.read("1500 vpc-1 eni-9 1791900000 10.0.1.5").unwrap();
         assert_eq!(
@@ -138,32 +241,73 @@ mod tests {
     }
 
     #[test]
-    fn the_console_spelling_with_dollar_and_braces_is_understood() {
+    fn the_console_spelling_and_commas_or_tabs_are_understood() {
+        let plain = Format::parse("interface-id bytes start");
+        assert_eq!(Format::parse("${interface-id} ${bytes} ${start}"), plain);
+        assert_eq!(Format::parse("interface-id,bytes,\tstart"), plain);
         assert_eq!(
-            Format::parse("${interface-id} ${bytes} ${start}"),
-            Format::parse("interface-id bytes start")
+            Format::header(b"${interface-id} ${bytes} ${start}\r"),
+            plain
         );
     }
 
     #[test]
-    fn an_unknown_or_missing_field_is_named() {
+    fn the_fields_of_all_versions_are_known() {
+        let all = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+                   action log-status vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id \
+                   sublocation-type sublocation-id pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path \
+                   ecs-cluster-arn ecs-cluster-name ecs-container-instance-arn ecs-container-instance-id \
+                   ecs-container-id ecs-second-container-id ecs-service-name ecs-task-definition-arn ecs-task-arn \
+                   ecs-task-id reject-reason resource-id encryption-status instance-tag instance-tag-2 interface-tag \
+                   interface-tag-2 asg-tag asg-tag-2 interface-type next-hop-interface-id next-hop-subnet-id \
+                   next-hop-az-id next-hop-vpc-id next-hop-interface-type";
+        let format = Format::parse(all).unwrap();
+        assert_eq!((format.columns(), format.read.len()), (54, 15));
+    }
+
+    #[test]
+    fn what_a_person_wrote_wrong_is_named() {
+        let error = |text| Format::parse(text).unwrap_err().to_string();
         assert_eq!(
-            Format::parse("interface-id bytes start colour")
-                .unwrap_err()
-                .to_string(),
+            error("interface-id bytes start colour"),
             "`colour` is not a flow-log field"
         );
         assert_eq!(
-            Format::parse("interface-id start").unwrap_err().to_string(),
+            error("interface-id start"),
             "flow-log format lacks the field `bytes`"
+        );
+        assert_eq!(
+            error("interface-id bytes start bytes"),
+            "flow-log format names the field `bytes` twice"
+        );
+        assert_eq!(
+            error(&"interface-id ".repeat(MAX_COLUMNS + 1)),
+            "flow-log format has more than 96 fields"
         );
     }
 
     #[test]
-    fn a_header_is_told_from_a_record() {
+    fn a_header_may_name_fields_of_versions_to_come() {
+        let format = Format::header(b"interface-id colour-2 bytes start").unwrap();
+        assert_eq!(format.unknown_fields(), ["colour-2"]);
+        assert_eq!(format.read("eni-1 red 5 1").unwrap().bytes, 5);
+        assert!(Format::header(b"interface-id Colour! bytes start").is_err());
+        assert!(Format::header(b"interface-id bytes").is_err());
+    }
+
+    #[test]
+    fn a_header_is_told_from_a_record_and_from_prose() {
         assert!(Format::is_header("version account-id interface-id"));
-        assert!(!Format::is_header(
-            "2 123456789012 eni-1 - - - - - - - 1 2 - NODATA"
-        ));
+        assert!(Format::is_header("${interface-id},${bytes},${start}"));
+        for line in [
+            "2 123456789012 eni-1 - - - - - - - 1 2 - NODATA",
+            // The first column of a format may hold any word, even a field's name.
+            "bytes eni-1 700 1791900000",
+            "the start of the day",
+            "Version account-id",
+            "",
+        ] {
+            assert!(!Format::is_header(line), "{line}");
+        }
     }
 }

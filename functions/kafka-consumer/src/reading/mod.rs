@@ -49,7 +49,7 @@ pub enum Entry<'a> {
         /// Hour in which the record's interval starts.
         hour: Hour,
         /// What it counts as.
-        counted: Counted,
+        counted: Counted<'a>,
     },
     /// A log line.
     Log {

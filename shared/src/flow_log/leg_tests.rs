@@ -1,0 +1,106 @@
+use super::super::Format;
+use super::*;
+
+const FIELDS: &str = "version interface-id srcaddr dstaddr bytes start pkt-srcaddr pkt-dstaddr action log-status \
+                      pkt-src-aws-service pkt-dst-aws-service";
+
+fn side(line: &str) -> NatSide<'_> {
+    // 10.0.1.5 instance, 10.0.0.9 NAT, 52.216.0.1 S3.
+    Format::parse(FIELDS)
+        .unwrap()
+        .read(line)
+        .unwrap()
+        .nat_side()
+}
+
+fn to_s3(leg: Leg, source: &str, remote: &str) -> NatSide<'static> {
+    NatSide::Counted(Flow {
+        leg,
+        source: source.parse().unwrap(),
+        remote: remote.parse().unwrap(),
+        remote_service: Some("S3"),
+    })
+}
+
+#[test]
+fn only_the_two_inner_legs_are_counted_and_name_both_ends() {
+    assert_eq!(
+        side("5 eni-n 10.0.1.5 10.0.0.9 700 1 10.0.1.5 52.216.0.1 ACCEPT OK - S3"),
+        to_s3(Leg::A, "10.0.1.5", "52.216.0.1")
+    );
+    assert_eq!(
+        side("5 eni-n 10.0.0.9 10.0.1.5 900 1 52.216.0.1 10.0.1.5 ACCEPT OK S3 -"),
+        to_s3(Leg::D, "10.0.1.5", "52.216.0.1")
+    );
+    assert_eq!(
+        side("5 eni-n 10.0.0.9 52.216.0.1 700 1 10.0.0.9 52.216.0.1 ACCEPT OK - S3"),
+        NatSide::Outer
+    );
+    assert_eq!(
+        side("5 eni-n 52.216.0.1 10.0.0.9 900 1 52.216.0.1 10.0.0.9 ACCEPT OK S3 -"),
+        NatSide::Outer
+    );
+}
+
+#[test]
+fn what_cannot_be_counted_says_why() {
+    assert_eq!(
+        side("5 eni-n 10.0.1.5 10.0.0.9 700 1 - - ACCEPT OK - -"),
+        NatSide::NoPacketAddresses
+    );
+    assert_eq!(
+        side("5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0.1 REJECT OK - -"),
+        NatSide::Rejected
+    );
+    assert_eq!(side("5 eni-n - - - 1 - - - NODATA - -"), NatSide::NoData);
+    assert_eq!(
+        side("5 eni-n - - - 1 - - - SKIPDATA - -"),
+        NatSide::SkipData
+    );
+}
+
+/// `src dst pkt-src pkt-dst` at a regional gateway, S3 at the far end.
+fn regional(ends: &str) -> NatSide<'static> {
+    let format = Format::parse(
+        "interface-id resource-id bytes start srcaddr dstaddr pkt-srcaddr pkt-dstaddr pkt-src-aws-service \
+         pkt-dst-aws-service",
+    );
+    let line = format!("- nat-0a1b2c3d 700 1 {ends} S3 S3");
+    let line: &'static str = Box::leak(line.into_boxed_str());
+    let record = format.unwrap().read(line).unwrap();
+    assert_eq!(record.recorder(), "nat-0a1b2c3d");
+    record.nat_side()
+}
+
+#[test]
+fn at_a_regional_gateway_the_inner_legs_are_those_with_one_private_end() {
+    // 10.0.1.5 instance, 54.1.2.3 the gateway's Elastic IP, 52.216.0.1 S3.
+    let upload = to_s3(Leg::A, "10.0.1.5", "52.216.0.1");
+    let download = to_s3(Leg::D, "10.0.1.5", "52.216.0.1");
+    for (ends, expected) in [
+        ("10.0.1.5 52.216.0.1 10.0.1.5 52.216.0.1", upload),
+        ("10.0.1.5 52.216.0.1 - -", upload),
+        ("52.216.0.1 10.0.1.5 52.216.0.1 10.0.1.5", download),
+        ("54.1.2.3 10.0.1.5 52.216.0.1 10.0.1.5", download),
+        ("54.1.2.3 52.216.0.1 54.1.2.3 52.216.0.1", NatSide::Outer),
+        ("54.1.2.3 52.216.0.1 10.0.1.5 52.216.0.1", NatSide::Outer),
+        ("52.216.0.1 54.1.2.3 52.216.0.1 54.1.2.3", NatSide::Outer),
+        ("10.0.1.5 10.0.2.7 10.0.1.5 10.0.2.7", NatSide::Outer),
+        ("- - - -", NatSide::NoPacketAddresses),
+    ] {
+        assert_eq!(regional(ends), expected, "{ends}");
+    }
+}
+
+#[test]
+fn a_nat64_address_is_the_remote_whatever_the_instance_has() {
+    let (source, remote) = ("2600:1f18::5", "64:ff9b::34d8:1");
+    assert_eq!(
+        regional(&format!("{source} {remote} {source} {remote}")),
+        to_s3(Leg::A, source, remote)
+    );
+    assert_eq!(
+        regional(&format!("{remote} {source} {remote} {source}")),
+        to_s3(Leg::D, source, remote)
+    );
+}

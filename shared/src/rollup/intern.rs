@@ -1,0 +1,156 @@
+//! Numbers for names that come again and again.
+//!
+//! A day's log names a few thousand cells millions of times. Here each gets a small number the first time; after that
+//! nothing is copied or allocated for it. Numbers follow the order of first sight and mean nothing outside.
+
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::cells::CellKey;
+use crate::flow_log::Leg;
+use crate::services::Label;
+
+/// Numbers of cells.
+#[derive(Debug, Clone, Default)]
+pub struct Cells {
+    /// Services and regions.
+    labels: Vec<(Box<str>, Box<str>)>,
+    by_label: Index,
+    seen: Vec<Cell>,
+    by_cell: Index,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Cell {
+    leg: Leg,
+    source: Option<IpAddr>,
+    label: u32,
+}
+
+impl Cells {
+    /// No cells yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of a cell; a new one where it was not seen before.
+    pub fn id(&mut self, key: &CellKey<'_>) -> u32 {
+        let label = match self.by_label.number(key.remote, &self.labels, label) {
+            Number::Known(label) => label,
+            Number::New(label) => {
+                let Label { service, region } = key.remote;
+                self.labels.push((service.into(), region.into()));
+                label
+            }
+        };
+        let cell = Cell {
+            leg: key.leg,
+            source: key.source,
+            label,
+        };
+        match self.by_cell.number(cell, &self.seen, |cell| *cell) {
+            Number::Known(id) => id,
+            Number::New(id) => {
+                self.seen.push(cell);
+                id
+            }
+        }
+    }
+
+    /// The cell of a number; `None` of a number that was not given here.
+    pub fn key(&self, id: u32) -> Option<CellKey<'_>> {
+        let cell = self.seen.get(id as usize)?;
+        Some(CellKey {
+            leg: cell.leg,
+            source: cell.source,
+            remote: label(self.labels.get(cell.label as usize)?),
+        })
+    }
+
+    /// The wire spelling of a number's cell.
+    pub fn name(&self, id: u32) -> Option<String> {
+        self.key(id).map(|key| key.to_string())
+    }
+
+    /// How many numbers were given: they go from 0 up to this.
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether no number was given yet.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+}
+
+fn label((service, region): &(Box<str>, Box<str>)) -> Label<'_> {
+    Label::new(service, region)
+}
+
+/// Finds the numbers of things by the things, which lie with the caller in the order of their numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    numbers: HashTable<u32>,
+    hasher: RandomState,
+}
+
+/// A thing's number.
+pub(super) enum Number {
+    /// It had one.
+    Known(u32),
+    /// It got one: the caller adds it to the others.
+    New(u32),
+}
+
+impl Index {
+    /// The number of a thing among the others, each of which `as_key` shows as the key it is found by.
+    pub(super) fn number<'a, T, K: Copy + Hash + PartialEq>(
+        &mut self,
+        key: K,
+        all: &'a [T],
+        as_key: impl Fn(&'a T) -> K,
+    ) -> Number {
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(key);
+        let at = |number: u32| all.get(number as usize).map(&as_key);
+        let same = |number: &u32| at(*number).is_some_and(|other| other == key);
+        if let Some(number) = self.numbers.find(hash, same) {
+            return Number::Known(*number);
+        }
+        // 2^32 different things do not fit in a function's memory.
+        let number = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let rehash = |number: &u32| at(*number).map_or(0, |other| hasher.hash_one(other));
+        self.numbers.insert_unique(hash, number, rehash);
+        Number::New(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> impl Strategy<Value = String> {
+        "[AD]\\|(other|10\\.0\\.0\\.[0-9]|2600::[1-9])\\|(S3|EC2|)\\|(us-east-1|)"
+    }
+
+    proptest! {
+        #[test]
+        fn a_cell_keeps_its_number_and_its_spelling(names in proptest::collection::vec(key(), 0..200)) {
+            let mut cells = Cells::new();
+            let mut numbers = HashMap::new();
+            for name in &names {
+                let id = cells.id(&CellKey::parse(name).unwrap());
+                prop_assert_eq!(*numbers.entry(name).or_insert(id), id);
+                prop_assert_eq!(&cells.name(id).unwrap(), name);
+            }
+            prop_assert_eq!(cells.len(), numbers.len());
+            prop_assert_eq!(cells.key(u32::try_from(cells.len()).unwrap()), None);
+        }
+    }
+}
