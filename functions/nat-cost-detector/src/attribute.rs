@@ -75,7 +75,7 @@ pub fn attribute(traffic: &DayTraffic, directory: Directory<'_>) -> Flows {
         };
         for (cell, sums) in &sums.cells {
             // Every cell was written by `CellKey` itself; one that is none belongs to no flow.
-            let Ok(cell) = cell.parse::<CellKey>() else {
+            let Ok(cell) = CellKey::parse(cell) else {
                 continue;
             };
             let (source, certainty) = source_of(&cell, nat, *hour, directory);
@@ -84,8 +84,8 @@ pub fn attribute(traffic: &DayTraffic, directory: Directory<'_>) -> Flows {
                     nat_gateway_id: nat.id.clone(),
                     nat_vpc_id: nat.vpc_id.clone(),
                     source,
-                    service: cell.remote.service,
-                    service_region: cell.remote.region,
+                    service: cell.remote.service.to_owned(),
+                    service_region: cell.remote.region.to_owned(),
                     direction: match cell.leg {
                         Leg::A => Direction::Upload,
                         Leg::D => Direction::Download,
@@ -103,7 +103,7 @@ pub fn attribute(traffic: &DayTraffic, directory: Directory<'_>) -> Flows {
 }
 
 fn source_of(
-    cell: &CellKey,
+    cell: &CellKey<'_>,
     nat: &Nat,
     hour: Hour,
     directory: Directory<'_>,
@@ -136,7 +136,7 @@ fn source_of(
             );
         }
     };
-    let pollers = pollers::may_be_lambda_api(&cell.remote, directory.region)
+    let pollers = pollers::may_be_lambda_api(cell.remote, directory.region)
         .then(|| pollers::source_of(interface, directory.mappings))
         .flatten();
     (

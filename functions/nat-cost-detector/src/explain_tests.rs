@@ -8,7 +8,7 @@ use super::*;
 use crate::attribute::{Certainty, Directory, Figures, attribute};
 use crate::fixture;
 use crate::inventory::{Inventory, Stay};
-use crate::traffic::DayTraffic;
+use crate::traffic::DayTally;
 
 const GB: u64 = 1 << 30;
 
@@ -104,7 +104,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
     let line = |nat: &str, nat_address: &str, from: &str, service: &str| {
         format!("{nat} {from} {nat_address} 1000 {start} {from} 44.192.0.1 {service}")
     };
-    let mut traffic = DayTraffic::empty(day);
+    let mut traffic = DayTally::new(day);
     for line in [
         line("eni-nat-a", "10.0.0.9", "10.0.1.8", "AMAZON"),
         line("eni-nat-a", "10.0.0.9", "10.0.17.8", "AMAZON"),
@@ -129,7 +129,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
         mappings: &mappings,
         region: "us-east-1",
     };
-    let flows = attribute(&traffic, directory);
+    let flows = attribute(&traffic.traffic(), directory);
     let pollers: Vec<(&str, u64)> = flows
         .iter()
         .filter(|(flow, _)| flow.source.kind == SourceKind::KafkaPollers)

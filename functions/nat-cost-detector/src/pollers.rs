@@ -68,8 +68,8 @@ pub fn source_of(interface: &Interface, mappings: &[KafkaMapping]) -> Option<Sou
 
 /// Whether the far end can be the Lambda API of this region. Without an address table the region is unknown; pollers
 /// call their own region's API, so an unknown region does not speak against it.
-pub fn may_be_lambda_api(remote: &Label, region: &str) -> bool {
-    matches!(remote.service.as_str(), "AMAZON" | "EC2")
+pub fn may_be_lambda_api(remote: Label<'_>, region: &str) -> bool {
+    matches!(remote.service, "AMAZON" | "EC2")
         && (remote.region == region || remote.region.is_empty())
 }
 
@@ -147,16 +147,16 @@ mod tests {
     #[test]
     fn only_unresolved_addresses_of_the_region_can_be_the_lambda_api() {
         assert!(may_be_lambda_api(
-            &Label::new("AMAZON", "us-east-1"),
+            Label::new("AMAZON", "us-east-1"),
             "us-east-1"
         ));
-        assert!(may_be_lambda_api(&Label::new("EC2", ""), "us-east-1"));
+        assert!(may_be_lambda_api(Label::new("EC2", ""), "us-east-1"));
         assert!(!may_be_lambda_api(
-            &Label::new("AMAZON", "eu-west-1"),
+            Label::new("AMAZON", "eu-west-1"),
             "us-east-1"
         ));
         assert!(!may_be_lambda_api(
-            &Label::new("S3", "us-east-1"),
+            Label::new("S3", "us-east-1"),
             "us-east-1"
         ));
     }

@@ -1,9 +1,10 @@
 //! One day's traffic at the NAT gateways' interfaces, by interface and hour, wherever it was read from.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tollkeeper::flow_log::Record;
-use tollkeeper::rollup::{Counted, Sums, Traffic};
+use tollkeeper::rollup::{Counted, Sums, Tally, Traffic};
 use tollkeeper::services::IpRanges;
 use tollkeeper::time::{Day, Hour};
 
@@ -25,37 +26,6 @@ impl DayTraffic {
             day,
             hours: BTreeMap::new(),
             bad_lines: 0,
-        }
-    }
-
-    /// Counts a record if it started on this day at one of the interfaces.
-    pub fn count(
-        &mut self,
-        record: &Record<'_>,
-        is_nat: impl Fn(&str) -> bool,
-        ranges: Option<&IpRanges>,
-    ) {
-        let Some(hour) = Hour::of_unix_seconds(record.start) else {
-            self.bad_lines += 1;
-            return;
-        };
-        if hour.day() != self.day || !is_nat(record.interface_id) {
-            return;
-        }
-        let counted = Counted::of(record, ranges);
-        if counted == Counted::Nothing {
-            return;
-        }
-        let traffic = self
-            .hours
-            .entry((record.interface_id.to_owned(), hour))
-            .or_default();
-        match &counted {
-            // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
-            Counted::Cell(key, sums) => {
-                traffic.cells.entry(key.to_string()).or_default().add(*sums);
-            }
-            other => traffic.count(other),
         }
     }
 
@@ -105,5 +75,58 @@ impl DayTraffic {
     /// Whether nothing at all was recorded.
     pub fn is_empty(&self) -> bool {
         self.hours.is_empty()
+    }
+}
+
+/// A day's traffic while it is being counted from a log's records.
+#[derive(Debug)]
+pub struct DayTally {
+    day: Day,
+    seconds: Range<i64>,
+    tally: Tally,
+    bad_lines: u64,
+}
+
+impl DayTally {
+    /// Nothing counted yet.
+    pub fn new(day: Day) -> Self {
+        Self {
+            day,
+            seconds: day.start().as_second()..day.end().as_second(),
+            tally: Tally::new(),
+            bad_lines: 0,
+        }
+    }
+
+    /// Counts a record if it started on this day at one of the interfaces.
+    pub fn count(
+        &mut self,
+        record: &Record<'_>,
+        is_nat: impl Fn(&str) -> bool,
+        ranges: Option<&IpRanges>,
+    ) {
+        let Some(hour) = Hour::of_unix_seconds(record.start) else {
+            self.bad_line();
+            return;
+        };
+        if self.seconds.contains(&record.start) && is_nat(record.recorder()) {
+            // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
+            self.tally
+                .count(record.recorder(), hour, &Counted::of(record, ranges));
+        }
+    }
+
+    /// Counts a line that could not be read.
+    pub fn bad_line(&mut self) {
+        self.bad_lines += 1;
+    }
+
+    /// What was counted.
+    pub fn traffic(&self) -> DayTraffic {
+        DayTraffic {
+            day: self.day,
+            hours: self.tally.hours(),
+            bad_lines: self.bad_lines,
+        }
     }
 }

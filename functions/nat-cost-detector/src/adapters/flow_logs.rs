@@ -17,7 +17,7 @@ use tollkeeper::time::Day;
 
 use crate::config::S3Location;
 use crate::fault::CallError;
-use crate::traffic::DayTraffic;
+use crate::traffic::{DayTally, DayTraffic};
 
 /// Files in flight.
 const AT_ONCE: usize = 4;
@@ -162,20 +162,25 @@ fn sum(
     nats: &BTreeSet<String>,
     ranges: Option<&IpRanges>,
 ) -> (DayTraffic, Result<(), ReadError>) {
-    let mut traffic = DayTraffic::empty(day);
+    let mut tally = DayTally::new(day);
     let mut reader = Reader::new(
         BufReader::with_capacity(1 << 16, MultiGzDecoder::new(gzip)),
         None,
     );
     let outcome = loop {
         match reader.next_record() {
-            Ok(Some(Ok(record))) => traffic.count(&record, |id| nats.contains(id), ranges),
-            Ok(Some(Err(_))) => traffic.bad_lines += 1,
+            Ok(Some(Ok(record))) => tally.count(&record, |id| nats.contains(id), ranges),
+            Ok(Some(Err(_))) => tally.bad_line(),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
-    (traffic, outcome)
+    if let Some(header) = reader.lines().header() {
+        for field in header.unknown_fields() {
+            tracing::debug!(field, "unknown flow-log field skipped");
+        }
+    }
+    (tally.traffic(), outcome)
 }
 
 #[cfg(test)]
