@@ -24,7 +24,7 @@ NOT_GIVEN = {
     "LAMBDA_TASK_ROOT": "set by Lambda",
     "AWS_LAMBDA_FUNCTION_NAME": "set by Lambda",
 }
-SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|EPOCHS)"')
+SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|EPOCHS|REWINDS)"')
 
 
 def product_code(path):

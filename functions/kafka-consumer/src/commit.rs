@@ -8,6 +8,7 @@ use tollkeeper::aws::{Condition, Put, TableError, Versioned};
 use tollkeeper::error::chain;
 use tollkeeper::rollup::{ItemKey, Shard};
 
+use crate::archive::ArchiveError;
 use crate::item::{Batch, Counters, Item, Update};
 use crate::plan::{Dimension, Plan, Poison};
 use crate::rollups::Rollups;
@@ -33,8 +34,11 @@ pub enum CommitError {
     /// The records may be others than those that were counted.
     #[error(transparent)]
     Regression(#[from] Regression),
+    /// The archive.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// Another writer was faster each time.
-    #[error("item {pk} / {sk} was changed by another writer in each of {ATTEMPTS} attempts")]
+    #[error("item {pk} / {sk} was changed by another writer each time")]
     Contended {
         /// Partition key.
         pk: String,
@@ -110,13 +114,33 @@ pub async fn write(
     dimension(rollups, &plan.errors, batch).await
 }
 
-/// Marks a batch as done, once all of it is written.
+/// Writes the state back as a new version, unchanged: whoever works on the partition by an older one can no longer
+/// commit alone.
+pub async fn claim(
+    rollups: &impl Rollups,
+    shard: &Shard,
+    state: &mut Stored,
+) -> Result<(), CommitError> {
+    let key = shard.state();
+    match rollups
+        .replace(&key, state.item.clone(), state.version)
+        .await?
+    {
+        Put::Done => state.version += 1,
+        Put::Conflict => return Err(CommitError::contended(&key)),
+    }
+    Ok(())
+}
+
+/// Marks a batch as done, once all of it is written. `shared` says whether another run may have changed the state
+/// meanwhile: rollups stand that, the archive does not.
 pub async fn finish(
     rollups: &impl Rollups,
     rulesets: &Rulesets,
     shard: &Shard,
     mut state: Stored,
     advance: &Advance,
+    shared: bool,
 ) -> Result<(), CommitError> {
     let (key, mine) = (shard.state(), rulesets.mine().id());
     for _ in 0..ATTEMPTS {
@@ -127,6 +151,9 @@ pub async fn finish(
         let next = state.item.after(advance, mine);
         if rollups.replace(&key, next, state.version).await? == Put::Done {
             return Ok(());
+        }
+        if !shared {
+            break;
         }
         match rollups.get(&key).await? {
             Some(current) => state = current,

@@ -3,13 +3,26 @@
 //! The number of items an hour can have is bounded by their keys (interfaces; a few buckets of services), the number
 //! of cells in each by the item itself. Known items and cells are found without allocating.
 
-use tollkeeper::rollup::{Cells, Counted, ItemKey, Shard, Traffic, log_bucket};
+use tollkeeper::rollup::{self, Cells, ItemKey, Shard, Traffic, log_bucket};
 use tollkeeper::time::Hour;
 
+use crate::fingerprint::{self, Fingerprint};
 use crate::intern::Interner;
 use crate::item::{FlowPart, LogCell, Logs, Update};
 use crate::plan::{Dimension, Keep};
 use crate::reading::{Entry, Level, LogLine};
+use crate::samples::Sample;
+
+/// Errors of a batch of which a sample is kept.
+const MOST_SAMPLES: usize = 100;
+
+/// Updates and samples of a batch.
+pub(crate) struct Counted {
+    pub(crate) traffic: Dimension<Traffic>,
+    pub(crate) levels: Dimension<Logs>,
+    pub(crate) errors: Dimension<Logs>,
+    pub(crate) samples: Vec<Sample>,
+}
 
 /// Updates under way.
 pub(crate) struct Counts<'s> {
@@ -19,6 +32,8 @@ pub(crate) struct Counts<'s> {
     interfaces: Interner<Interface>,
     cells: Cells,
     levels: Logged<Level>,
+    errors: Logged<Fingerprint>,
+    samples: Vec<Sample>,
 }
 
 /// An interface's hour; its number is its update's.
@@ -33,6 +48,16 @@ struct Logged<W> {
     updates: Vec<Update<(u32, u64)>>,
     buckets: Interner<(u32, Hour)>,
     places: Interner<Place<W>>,
+}
+
+impl<W> Default for Logged<W> {
+    fn default() -> Self {
+        Self {
+            updates: Vec::new(),
+            buckets: Interner::default(),
+            places: Interner::default(),
+        }
+    }
 }
 
 /// Where lines go; its number is the cell's.
@@ -51,11 +76,9 @@ impl<'s> Counts<'s> {
             traffic: Vec::new(),
             interfaces: Interner::default(),
             cells: Cells::default(),
-            levels: Logged {
-                updates: Vec::new(),
-                buckets: Interner::default(),
-                places: Interner::default(),
-            },
+            levels: Logged::default(),
+            errors: Logged::default(),
+            samples: Vec::new(),
         }
     }
 
@@ -69,10 +92,10 @@ impl<'s> Counts<'s> {
                 counted,
             } => {
                 let part = match counted {
-                    Counted::Cell(key, sums) => FlowPart::Cell(self.cells.id(key), *sums),
-                    Counted::Unclassified(sums) => FlowPart::Unclassified(*sums),
-                    Counted::Skipped => FlowPart::Skipped,
-                    Counted::Nothing => return,
+                    rollup::Counted::Cell(key, sums) => FlowPart::Cell(self.cells.id(key), *sums),
+                    rollup::Counted::Unclassified(sums) => FlowPart::Unclassified(*sums),
+                    rollup::Counted::Skipped => FlowPart::Skipped,
+                    rollup::Counted::Nothing => return,
                 };
                 self.interface(account, interface, *hour)
                     .parts
@@ -82,8 +105,13 @@ impl<'s> Counts<'s> {
                 service,
                 hour,
                 line,
-                ..
-            } => self.line(offset, service, *hour, *line),
+                error,
+            } => {
+                self.line(offset, service, *hour, *line);
+                if let Some(message) = error {
+                    self.error(offset, service, *hour, line.bytes, message);
+                }
+            }
         }
     }
 
@@ -111,17 +139,35 @@ impl<'s> Counts<'s> {
             .push(offset, (service, hour, line.level), line.bytes, key, keep);
     }
 
+    fn error(&mut self, offset: i64, service: &str, hour: Hour, bytes: u64, message: &str) {
+        let (shard, keep) = (self.shard, self.keep);
+        let key = |bucket| shard.errors(bucket, hour);
+        let fingerprint = fingerprint::of(service, message);
+        let place = (service, hour, fingerprint);
+        let is_new = self.errors.push(offset, place, bytes, key, keep);
+        // What is not sampled now is when it comes again: nothing is counted by it.
+        if is_new && self.samples.len() < MOST_SAMPLES {
+            self.samples
+                .push(Sample::new(fingerprint, service, message));
+        }
+    }
+
     /// All updates, in the order in which their items first came.
-    pub(crate) fn done(self) -> (Dimension<Traffic>, Dimension<Logs>) {
-        let traffic = Dimension {
-            updates: self.traffic,
-            cells: self.cells,
-        };
-        (traffic, self.levels.done())
+    pub(crate) fn done(self) -> Counted {
+        Counted {
+            traffic: Dimension {
+                updates: self.traffic,
+                cells: self.cells,
+            },
+            levels: self.levels.done(),
+            errors: self.errors.done(),
+            samples: self.samples,
+        }
     }
 }
 
 impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
+    /// Adds a line; whether it is the first of its cell.
     fn push(
         &mut self,
         offset: i64,
@@ -129,12 +175,14 @@ impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
         bytes: u64,
         key: impl Fn(u32) -> ItemKey,
         keep: Keep,
-    ) {
+    ) -> bool {
         let (updates, buckets) = (&mut self.updates, &mut self.buckets);
+        let mut is_new = false;
         let cell = self.places.number(
             &(service, hour, what),
             |known| known.what == what && known.hour == hour && known.service == service,
             || {
+                is_new = true;
                 let bucket = log_bucket(service);
                 let query = (bucket, hour);
                 let number = buckets.number(
@@ -158,6 +206,7 @@ impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
                 .parts
                 .push((offset, (cell, bytes)));
         }
+        is_new
     }
 
     fn done(self) -> Dimension<Logs> {

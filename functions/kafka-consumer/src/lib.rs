@@ -12,10 +12,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tollkeeper::error::report;
 
-use crate::actions::consume::{Ledger, consume};
+use crate::actions::consume::{Sink, consume};
 use crate::answer::Answers;
+use crate::archive::Archive;
 use crate::config::Config;
+use crate::rollups::Rollups;
 use crate::rulesets::Rulesets;
+use crate::samples::Known;
 use crate::state::Origin;
 
 pub mod actions;
@@ -33,11 +36,13 @@ pub mod offsets;
 pub mod patience;
 pub mod plan;
 pub mod reading;
+pub mod redaction;
 mod request;
 pub mod rollups;
 pub mod ruleset;
 pub mod rulesets;
 pub mod s3;
+pub mod samples;
 pub mod state;
 pub mod tally;
 
@@ -46,19 +51,22 @@ const RESERVE: Duration = Duration::from_secs(1);
 
 /// The function.
 #[derive(Debug)]
-pub struct App<R> {
+pub struct App<R, A> {
     rollups: R,
+    archive: Option<A>,
     rulesets: Rulesets,
+    samples: Known,
     config: Config,
 }
 
-impl<R: rollups::Rollups> App<R> {
-    /// The function on a table.
-    pub fn new(rollups: R, config: Config) -> Self {
-        let rulesets = Rulesets::new(config.ruleset.clone());
+impl<R: Rollups, A: Archive> App<R, A> {
+    /// The function on a table, and on an archive where the settings name one.
+    pub fn new(rollups: R, archive: Option<A>, config: Config) -> Self {
         Self {
             rollups,
-            rulesets,
+            archive,
+            rulesets: Rulesets::new(config.ruleset.clone()),
+            samples: Known::default(),
             config,
         }
     }
@@ -72,13 +80,15 @@ impl<R: rollups::Rollups> App<R> {
     ) -> Result<Value, Diagnostic> {
         let left = Duration::try_from(deadline.duration_since(now)).unwrap_or_default();
         let left = left.saturating_sub(RESERVE.min(left / 10));
-        let ledger = Ledger {
+        let sink = Sink {
             rollups: &self.rollups,
+            archive: self.archive.as_ref(),
             rulesets: &self.rulesets,
+            samples: &self.samples,
             config: &self.config,
         };
         let request = request::read(event).map_err(|error| report(&error))?;
-        let consumed = consume(ledger, &request.partitions, request.origin, now, left).await;
+        let consumed = consume(sink, &request.partitions, request.origin, now, left).await;
         consumed.tally.metrics().emit(now);
         // Nobody reads the partial answer to a person.
         let answers = if request.origin == Origin::Replay {

@@ -2,7 +2,7 @@
 
 use aws_config::retry::RetryConfig;
 use jiff::Timestamp;
-use kafka_consumer::{App, config::Config};
+use kafka_consumer::{App, config::Config, s3::Bucket};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
 use tollkeeper::aws::{Table, sdk_config};
@@ -11,14 +11,18 @@ use tollkeeper::{start, telemetry::wall_clock};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::load(&start::environment()).unwrap_or_else(|error| start::give_up(error));
-    // Retried with an eye on the deadline instead (see `patience`).
-    let once = sdk_config()
-        .await
+    let sdk = sdk_config().await;
+    let archive = config
+        .archive
+        .clone()
+        .map(|place| Bucket::new(aws_sdk_s3::Client::new(&sdk), place));
+    // The table is asked again with an eye on the deadline instead (see `patience`).
+    let once = sdk
         .into_builder()
         .retry_config(RetryConfig::disabled())
         .build();
-    let client = aws_sdk_dynamodb::Client::new(&once);
-    let app = App::new(Table::new(client, &config.rollups_table), config);
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&once), &config.rollups_table);
+    let app = App::new(table, archive, config);
     run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
         app.handle(&event.payload, wall_clock(), deadline).await

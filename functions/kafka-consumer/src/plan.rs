@@ -4,17 +4,22 @@
 //! came in; and how many items an hour can have is bounded by the key, not by what somebody writes into a log.
 //! Whether a record was counted before is for state and items to say (see [`crate::state`], [`crate::item`]).
 
+use std::fmt::Display;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use tollkeeper::canonical::hash_text;
 use tollkeeper::rollup::{ItemKey, Shard, Traffic};
 
-use crate::counts::Counts;
+use crate::archive::{ArchiveError, Object, Rows};
+use crate::compressed::inflate;
+use crate::counts::{Counted, Counts};
 use crate::envelope::Record;
 use crate::item::{Counters, Logs, Update};
 use crate::reading::{Entry, Rejected};
 use crate::ruleset::Pinned;
+use crate::samples::Sample;
 
 /// Bytes of a poison record that are kept: 1 KB once they are base64.
 const SAMPLE_BYTES: usize = 768;
@@ -28,6 +33,10 @@ pub struct Plan {
     pub levels: Dimension<Logs>,
     /// Errors by hour, service and fingerprint.
     pub errors: Dimension<Logs>,
+    /// An example of each error.
+    pub samples: Vec<Sample>,
+    /// The records as they are archived, if they are.
+    pub archive: Option<Object>,
     /// Poison.
     pub quarantine: Vec<(ItemKey, Poison)>,
     /// Bytes of the values.
@@ -85,54 +94,78 @@ impl Keep {
     }
 }
 
-/// Plans what `records` add; `now`, in Unix seconds, is when poison starts to age.
+/// How a partition's records are planned.
+#[derive(Debug)]
+pub struct How<'a> {
+    /// What they count as.
+    pub rules: &'a Pinned,
+    /// How long things are kept.
+    pub keep: Keep,
+    /// Whether they are archived.
+    pub archived: bool,
+    /// When poison starts to age, Unix seconds.
+    pub now: i64,
+}
+
+/// Plans what `records` add.
 pub fn plan<'r>(
     shard: &Shard,
     records: impl IntoIterator<Item = &'r Record<'r>>,
-    rules: &Pinned,
-    keep: Keep,
-    now: i64,
-) -> Plan {
-    let mut counts = Counts::new(shard, keep);
+    how: &How<'_>,
+) -> Result<Plan, ArchiveError> {
+    let mut counts = Counts::new(shard, how.keep);
+    let mut rows = how.archived.then(|| Rows::of(shard)).transpose()?;
     let mut quarantine = Vec::new();
     let mut bytes: u64 = 0;
+    let (mut decoded, mut inflated) = (Vec::new(), Vec::new());
     for record in records {
-        let read = value(record).map_or_else(Some, |value| {
-            let (value, offset) = value?;
-            bytes = bytes.saturating_add(length(&value));
-            let rules = rules.at(offset);
-            let format = rules.format(&shard.topic);
-            let mut count = |entry: Entry<'_>| counts.add(offset, &entry);
-            rules
-                .reading
-                .read(format, &value, record.timestamp, &mut count)
-        });
-        if let Some(rejected) = read {
-            quarantine.push(poison(shard, record, rejected, keep.expiry(now)));
+        let whole =
+            |reason: &dyn Display, bytes: &[u8]| Some(Rejected::whole(reason.to_string(), bytes));
+        let mut value = None;
+        let rejected = match (record.decode_into(&mut decoded), record.offset) {
+            (Ok(Some(raw)), Some(offset)) => {
+                bytes = bytes.saturating_add(length(raw));
+                value = Some(raw);
+                match inflate(raw, &mut inflated) {
+                    Ok(text) => {
+                        value = Some(text);
+                        let rules = how.rules.at(offset);
+                        let format = rules.format(&shard.topic);
+                        let mut count = |entry: Entry<'_>| counts.add(offset, &entry);
+                        rules
+                            .reading
+                            .read(format, text, record.timestamp, &mut count)
+                    }
+                    Err(reason) => whole(&reason, raw),
+                }
+            }
+            (Ok(_), _) => None,
+            (Err(reason), _) => whole(&reason, record.raw.as_bytes()),
+        };
+        if let (Some(rows), Some(offset)) = (&mut rows, record.offset) {
+            rows.add(offset, record.timestamp, record.key.as_deref(), value)?;
+        }
+        if let Some(rejected) = rejected {
+            let expires_at = how.keep.expiry(how.now);
+            quarantine.push(poison(shard, record, rejected, expires_at));
         }
     }
-    let (traffic, levels) = counts.done();
-    Plan {
+    let archive = rows.map(Rows::finish).transpose()?.flatten();
+    let Counted {
         traffic,
         levels,
-        errors: Dimension::default(),
+        errors,
+        samples,
+    } = counts.done();
+    Ok(Plan {
+        traffic,
+        levels,
+        errors,
+        samples,
+        archive,
         quarantine,
         bytes,
-    }
-}
-
-/// A record's value and offset; `None` for a tombstone, and why where there is none to be read.
-fn value(record: &Record<'_>) -> Result<Option<(Vec<u8>, i64)>, Rejected> {
-    let whole = |reason: &str, bytes: &str| Err(Rejected::whole(reason, bytes.as_bytes()));
-    match (&record.value, record.offset) {
-        (Ok(None), _) => Ok(None),
-        (Ok(Some(text)), Some(offset)) => match STANDARD.decode(text.as_bytes()) {
-            Ok(value) => Ok(Some((value, offset))),
-            Err(_) => whole("value is not base64", text),
-        },
-        (Ok(Some(_)), None) => whole("record has no offset", record.raw),
-        (Err(reason), _) => whole(reason, record.raw),
-    }
+    })
 }
 
 fn poison(
@@ -189,13 +222,13 @@ mod tests {
         };
         let rules =
             Pinned::everywhere(Arc::new(Ruleset::load(&Settings::from_pairs(&[])).unwrap()));
-        plan(
-            &shard,
-            &partitions[0].records,
-            &rules,
-            Keep { days: 35 },
-            1_791_900_000,
-        )
+        let how = How {
+            rules: &rules,
+            keep: Keep { days: 35 },
+            archived: false,
+            now: 1_791_900_000,
+        };
+        plan(&shard, &partitions[0].records, &how).unwrap()
     }
 
     #[test]

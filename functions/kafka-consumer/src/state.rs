@@ -288,6 +288,7 @@ mod tests {
             timestamp: Some(timestamp + *offset),
             value: Ok(None),
             raw: "{}",
+            key: None,
         };
         offsets.iter().map(record).collect()
     }

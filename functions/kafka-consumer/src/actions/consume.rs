@@ -7,16 +7,18 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Outcome;
+use crate::archive::{Archive, keep};
 use crate::commit::{self, CommitError};
 use crate::config::Config;
 use crate::envelope::{Partition, Record};
 use crate::item::Batch;
 use crate::offsets::Offsets;
 use crate::patience::Patient;
-use crate::plan::plan;
+use crate::plan::{How, plan};
 use crate::rollups::Rollups;
 use crate::ruleset::Pinned;
 use crate::rulesets::Rulesets;
+use crate::samples::Known;
 use crate::state::{Advance, Origin};
 use crate::tally::Tally;
 
@@ -37,40 +39,46 @@ pub struct Consumed {
 
 /// What batches are counted into, and how.
 #[derive(Debug)]
-pub struct Ledger<'a, R> {
+pub struct Sink<'a, R, A> {
     /// The table.
     pub rollups: &'a R,
+    /// Where records are archived, if they are.
+    pub archive: Option<&'a A>,
     /// The rules.
     pub rulesets: &'a Rulesets,
+    /// The samples that were written.
+    pub samples: &'a Known,
     /// The settings.
     pub config: &'a Config,
 }
 
-impl<R> Clone for Ledger<'_, R> {
+impl<R, A> Clone for Sink<'_, R, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R> Copy for Ledger<'_, R> {}
+impl<R, A> Copy for Sink<'_, R, A> {}
 
 /// Counts a batch within the time `left`. A partition that fails, or is not done in time, leaves the others alone.
 pub async fn consume(
-    ledger: Ledger<'_, impl Rollups>,
+    sink: Sink<'_, impl Rollups, impl Archive>,
     partitions: &[Partition<'_>],
     origin: Origin,
     now: Timestamp,
     left: Duration,
 ) -> Consumed {
     let stop = Instant::now() + left;
-    let patient = Patient::new(ledger.rollups);
-    let ledger = Ledger {
+    let patient = Patient::new(sink.rollups);
+    let sink = Sink {
         rollups: &patient,
-        rulesets: ledger.rulesets,
-        config: ledger.config,
+        archive: sink.archive,
+        rulesets: sink.rulesets,
+        samples: sink.samples,
+        config: sink.config,
     };
     let mut done: Vec<(Outcome, Tally)> = stream::iter(partitions)
-        .map(|partition| one(ledger, partition, origin, now, stop))
+        .map(|partition| one(sink, partition, origin, now, stop))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
@@ -89,14 +97,14 @@ pub async fn consume(
 }
 
 async fn one(
-    ledger: Ledger<'_, impl Rollups>,
+    sink: Sink<'_, impl Rollups, impl Archive>,
     partition: &Partition<'_>,
     origin: Origin,
     now: Timestamp,
     stop: Instant,
 ) -> (Outcome, Tally) {
     let records = Tally::count(partition.records.len());
-    let (tally, failure) = match timeout_at(stop, count(ledger, partition, origin, now)).await {
+    let (tally, failure) = match timeout_at(stop, count(sink, partition, origin, now)).await {
         Ok(Ok(tally)) => (tally, None),
         Ok(Err(error)) => {
             let regressed = u64::from(matches!(error, CommitError::Regression(_)));
@@ -137,16 +145,18 @@ async fn one(
 
 /// Counts a partition's records and says what they came to.
 async fn count(
-    ledger: Ledger<'_, impl Rollups>,
+    sink: Sink<'_, impl Rollups, impl Archive>,
     partition: &Partition<'_>,
     origin: Origin,
     now: Timestamp,
 ) -> Result<Tally, CommitError> {
-    let Ledger {
+    let Sink {
         rollups,
+        archive,
         rulesets,
+        samples,
         config,
-    } = ledger;
+    } = sink;
     let shard = config.shard(partition);
     let state: Option<commit::Stored> = rollups.get(&shard.state()).await?;
     if let Some(state) = &state {
@@ -162,25 +172,40 @@ async fn count(
     let is_news = |record: &&Record<'_>| record.offset.is_none_or(|offset| !done.contains(offset));
     let news = || partition.records.iter().filter(is_news);
 
-    let keep = config.keep;
+    let how = |rules| How {
+        rules,
+        keep: config.keep,
+        archived: archive.is_some(),
+        now: now.as_second(),
+    };
     let plan = match Advance::of(news()) {
         Some(advance) => {
             let span = advance.span();
-            let (state, rules) = commit::pin(rollups, rulesets, &shard, state, span).await?;
-            let plan = plan(&shard, news(), &rules, keep, now.as_second());
+            let (mut state, rules) = commit::pin(rollups, rulesets, &shard, state, span).await?;
+            let plan = plan(&shard, news(), &how(&rules))?;
+            if let (Some(archive), Some(object)) = (archive, &plan.archive) {
+                let claim = async || commit::claim(rollups, &shard, &mut state).await;
+                keep(archive, object, claim).await?;
+            }
+            samples
+                .write(rollups, &plan.samples, config.keep, now.as_second())
+                .await?;
             commit::write(rollups, &plan, Batch { span, done: &done }).await?;
-            commit::finish(rollups, rulesets, &shard, state, &advance).await?;
+            let shared = archive.is_none();
+            commit::finish(rollups, rulesets, &shard, state, &advance, shared).await?;
             plan
         }
         // Nothing new, but perhaps records without an offset: they only go to the quarantine.
         None => {
+            let rules = Pinned::everywhere(rulesets.mine().clone());
             let plan = plan(
                 &shard,
                 news(),
-                &Pinned::everywhere(rulesets.mine().clone()),
-                keep,
-                now.as_second(),
-            );
+                &How {
+                    archived: false,
+                    ..how(&rules)
+                },
+            )?;
             commit::write(
                 rollups,
                 &plan,

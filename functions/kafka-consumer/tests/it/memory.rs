@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kafka_consumer::App;
-use kafka_consumer::actions::consume::{Ledger, consume};
+use kafka_consumer::actions::consume::{Sink, consume};
 use kafka_consumer::config::Config;
 use kafka_consumer::envelope;
 use kafka_consumer::rollups::Rollups;
 use kafka_consumer::rulesets::Rulesets;
+use kafka_consumer::s3::Bucket;
+use kafka_consumer::samples::Known;
 use kafka_consumer::state::Origin;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
@@ -189,14 +191,15 @@ pub(crate) async fn deliver(
 }
 
 /// The function on a table, as in a new execution environment.
-pub(crate) fn app<'m>(memory: &'m Memory, settings: &[(&str, &str)]) -> App<&'m Memory> {
-    App::new(memory, config(settings))
+pub(crate) fn app<'m>(memory: &'m Memory, settings: &[(&str, &str)]) -> App<&'m Memory, Bucket> {
+    App::new(memory, None, config(settings))
 }
 
 /// A version of the function, without its voice: no metrics, no answer.
 pub(crate) struct Version<'m> {
     memory: &'m Memory,
     rulesets: Rulesets,
+    samples: Known,
     config: Config,
 }
 
@@ -206,6 +209,7 @@ impl<'m> Version<'m> {
         Self {
             memory,
             rulesets: Rulesets::new(config.ruleset.clone()),
+            samples: Known::default(),
             config,
         }
     }
@@ -214,13 +218,15 @@ impl<'m> Version<'m> {
     pub(crate) async fn commits(&self, event: &str, origin: Origin) -> bool {
         let event: Box<RawValue> = serde_json::from_str(event).unwrap();
         let partitions = envelope::read(&event).unwrap();
-        let ledger = Ledger {
+        let sink = Sink {
             rollups: &self.memory,
+            archive: None::<&Bucket>,
             rulesets: &self.rulesets,
+            samples: &self.samples,
             config: &self.config,
         };
         let now = Timestamp::from_second(NOW).unwrap();
-        let consumed = consume(ledger, &partitions, origin, now, Duration::from_secs(30)).await;
+        let consumed = consume(sink, &partitions, origin, now, Duration::from_secs(30)).await;
         consumed
             .outcomes
             .iter()
@@ -236,7 +242,7 @@ fn config(settings: &[(&str, &str)]) -> Config {
 
 /// Hands one event to the function with some milliseconds left.
 pub(crate) async fn invoke(
-    app: &App<&Memory>,
+    app: &App<&Memory, Bucket>,
     event: &str,
     left: i64,
 ) -> Result<Value, Diagnostic> {
