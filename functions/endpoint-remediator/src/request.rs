@@ -1,8 +1,13 @@
 //! What a caller asks for: an action of a person, or a finding that SNS delivers.
 //!
 //! Strict where a person writes (an unknown field is refused), tolerant where AWS does. It refuses to act.
+//!
+//! What SNS delivers is read as AWS's types have it. A record that they reject, because a field that nobody here needs
+//! is missing or has another shape, is read by its message alone: a finding that was sent must not be lost to that.
 
+use aws_lambda_events::event::sns::SnsRecord;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tollkeeper::finding::{self, Finding};
 use tollkeeper::plan::PlanRequest;
@@ -91,8 +96,30 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
     read::<PlanRef>(rest).map(|reference| make(reference.plan_id))
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, RequestError> {
-    serde_json::from_value(value).map_err(|error| malformed(&error.to_string()))
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, RequestError> {
+    serde_json::from_value(value).map_err(|error| malformed(&without_values(&error)))
+}
+
+/// What serde found wrong: names of fields, kinds of values and where, but none of the values that it quotes.
+fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (text, position) = match text.rsplit_once(" at line ") {
+        Some((text, position)) if error.line() > 0 => (text, format!(" at line {position}")),
+        _ => (text.as_str(), String::new()),
+    };
+    let mut words = text.split(' ');
+    let kind = [words.next(), words.next()].map(Option::unwrap_or_default);
+    let found = words.next().unwrap_or_default().trim_end_matches(',');
+    let expected = text.rsplit_once(", expected ");
+    match (kind, expected) {
+        (["missing" | "unknown" | "duplicate", "field"], _) => format!("{text}{position}"),
+        (["invalid", "type:" | "value:"], Some((_, expected))) => {
+            format!("expected {expected}, found {found}{position}")
+        }
+        (["unknown", "variant"], Some((_, expected))) => format!("expected {expected}{position}"),
+        // Errors of own types may quote what they did not understand.
+        _ => format!("a value is not as expected{position}"),
+    }
 }
 
 fn malformed(detail: &str) -> RequestError {
@@ -107,13 +134,14 @@ fn from_sns(records: &Value) -> Result<Request, RequestError> {
         .ok_or_else(|| malformed("`Records` is not a list"))?;
     let (mut findings, mut ignored) = (Vec::new(), Vec::new());
     for record in records {
-        let message = record.pointer("/Sns/Message").and_then(Value::as_str);
-        let message =
-            message.ok_or_else(|| malformed("a record without the text `Sns.Message`"))?;
-        let message: Value = serde_json::from_str(message)
+        let text = message(record)?;
+        let wrong = |error: serde_json::Error| {
+            malformed(&format!("`Sns.Message`: {}", without_values(&error)))
+        };
+        let message: Value = serde_json::from_str(&text)
             .map_err(|error| malformed(&format!("`Sns.Message` is no JSON: {error}")))?;
         match message.get("schema").and_then(Value::as_str) {
-            Some(finding::SCHEMA) => findings.push(read(message)?),
+            Some(finding::SCHEMA) => findings.push(serde_json::from_str(&text).map_err(wrong)?),
             other => ignored.push(format!(
                 "a message with schema `{}` is no {}",
                 other.unwrap_or("(none)"),
@@ -122,6 +150,17 @@ fn from_sns(records: &Value) -> Result<Request, RequestError> {
         }
     }
     Ok(Request::Findings { findings, ignored })
+}
+
+/// The message of one record: as AWS's types read it, else the one field that is needed.
+fn message(record: &Value) -> Result<String, RequestError> {
+    if let Ok(record) = SnsRecord::deserialize(record) {
+        return Ok(record.sns.message);
+    }
+    let message = record.pointer("/Sns/Message").and_then(Value::as_str);
+    let message = message.ok_or_else(|| malformed("a record without the text `Sns.Message`"))?;
+    tracing::warn!("SNS record is not as AWS's types have it, read by its message alone");
+    Ok(message.to_owned())
 }
 
 #[cfg(test)]
@@ -184,6 +223,37 @@ mod tests {
         insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, status");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan": "plan-1"})), @"Request.Malformed: request is malformed: unknown field `plan`, expected `plan_id`");
         insta::assert_snapshot!(error(json!({"Records": [{"eventSource": "aws:s3"}]})), @"Request.Malformed: request is malformed: a record without the text `Sns.Message`");
+    }
+
+    #[test]
+    fn a_record_that_awss_types_reject_is_read_by_its_message() {
+        let sample = include_str!("../../../events/endpoint-remediator/finding-by-sns.json");
+        let mut event: Value = serde_json::from_str(sample).unwrap();
+        assert!(SnsRecord::deserialize(&event["Records"][0]).is_ok());
+        event["Records"][0]["Sns"]["Timestamp"] = json!("this morning");
+        event["Records"][0]["Sns"]["MessageAttributes"] = json!([]);
+        assert!(SnsRecord::deserialize(&event["Records"][0]).is_err());
+        assert!(matches!(
+            parse(event).unwrap(),
+            Request::Findings { findings, .. } if findings.len() == 1
+        ));
+    }
+
+    #[test]
+    fn a_refusal_says_where_and_repeats_no_value() {
+        let by_sns = |finding: &str| error(json!({"Records": [{"Sns": {"Message": finding}}]}));
+        let plan = |field: &str, value: Value| {
+            error(json!({"action": "plan", "vpc_id": "vpc-1", "services": ["s3"], field: value}))
+        };
+        insta::assert_snapshot!(error(json!({"Records": [{"Sns": {"Message": 4711}}]})), @"Request.Malformed: request is malformed: a record without the text `Sns.Message`");
+        insta::assert_snapshot!(by_sns("hunter2"), @"Request.Malformed: request is malformed: `Sns.Message` is no JSON: expected value at line 1 column 1");
+        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: missing field `incident_id` at line 1 column 24");
+        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "incident_id": {"hunter2": 1}}"#), @"Request.Malformed: request is malformed: `Sns.Message`: expected a string, found map at line 1 column 40");
+        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "state": "hunter2"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: expected one of `opened`, `updated`, `resolved` at line 1 column 43");
+        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "day": "hunter2"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: a value is not as expected at line 1 column 41");
+        insta::assert_snapshot!(plan("services", json!("hunter2, expected hunter2")), @"Request.Malformed: request is malformed: expected a sequence, found string");
+        insta::assert_snapshot!(plan("kafka_pollers", json!([{"broker_port": "hunter2"}])), @"Request.Malformed: request is malformed: expected u16, found string");
+        insta::assert_snapshot!(plan("vpc_id", json!(4711)), @"Request.Malformed: request is malformed: expected a string, found integer");
     }
 
     #[test]
