@@ -301,6 +301,9 @@ pub struct DataQuality {
     pub ip_ranges_created: Option<String>,
     /// Cost Explorer pages asked for (a cent each).
     pub cost_explorer_pages: u64,
+    /// Read units that DynamoDB took for the rollups, one place; absent where the explanation came from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollup_read_units: Option<Decimal>,
     /// Date of the price table.
     pub prices_as_of: String,
     /// What else a reader should know, in sentences.

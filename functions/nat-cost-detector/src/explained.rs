@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive as _;
 use tollkeeper::finding::{Advice, DataQuality};
 use tollkeeper::time::Day;
 
@@ -39,6 +41,8 @@ pub struct Explained {
 struct ReadDay {
     traffic: DayTraffic,
     unread_files: usize,
+    /// Read units that it took; `None` where it did not come from the table.
+    read_units: Option<f64>,
 }
 
 impl App {
@@ -148,7 +152,14 @@ impl App {
         quality: &mut DataQuality,
     ) -> Option<ReadDay> {
         match self.read(observed, inventory, day).await {
-            Ok(read) => read.filter(|read| !read.traffic.is_empty()),
+            Ok(read) => {
+                // What was read and found empty is paid for too.
+                if let Some(units) = read.as_ref().and_then(|read| read.read_units) {
+                    let units = Decimal::from_f64(units).unwrap_or_default().round_dp(1);
+                    *quality.rollup_read_units.get_or_insert_default() += units;
+                }
+                read.filter(|read| !read.traffic.is_empty())
+            }
             Err(error) => {
                 let note = format!("Flow logs of {day} could not be read: {error}");
                 tracing::warn!(%error, %day, "flow logs could not be read");
@@ -180,16 +191,18 @@ impl App {
                 Ok(Some(ReadDay {
                     traffic: read.traffic,
                     unread_files: read.unread_files,
+                    read_units: None,
                 }))
             }
             ExplainSource::Rollups(table) => {
                 let table = self.table(table);
                 let interfaces: Vec<String> = nat_interfaces.into_iter().collect();
-                let traffic =
-                    rollups::read_day(&table, &observed.subject.account, &interfaces, day).await?;
+                let account = &observed.subject.account;
+                let (traffic, units) = rollups::read_day(&table, account, &interfaces, day).await?;
                 Ok(Some(ReadDay {
                     traffic,
                     unread_files: 0,
+                    read_units: Some(units),
                 }))
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use tollkeeper::aws::Alert;
 use tollkeeper::finding::{Advice, Finding, RealisedSaving, State};
@@ -10,6 +11,9 @@ use tollkeeper::plan::PlanRequest;
 
 use crate::cause_table;
 use crate::text::{human_bytes, weekday_name};
+
+/// Dollars for a read unit of DynamoDB on demand in us-east-1, as on AWS's price page since November 2024.
+const READ_UNIT: Decimal = Decimal::from_parts(125, 0, 0, false, 9);
 
 /// The alert for a finding.
 pub fn alert(finding: &Finding) -> Alert {
@@ -233,6 +237,13 @@ pub fn rests_on(out: &mut String, finding: &Finding) {
     }
     if let Some(percent) = quality.flow_logs_percent_of_cloudwatch {
         let _ = writeln!(out, "  - Flow logs show {percent} % of CloudWatch's bytes");
+    }
+    if let Some(units) = quality.rollup_read_units {
+        let dollars = units * READ_UNIT;
+        let _ = writeln!(
+            out,
+            "  - Reading the rollups took {units} read units, about ${dollars:.6} (us-east-1, on demand)"
+        );
     }
     match &quality.ip_ranges_created {
         Some(created) => {

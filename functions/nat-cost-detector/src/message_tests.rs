@@ -82,6 +82,7 @@ fn quality(explained_from: &str) -> DataQuality {
         skipped_lines: 1,
         ip_ranges_created: Some("2026-08-22-21-23-05".to_owned()),
         cost_explorer_pages: 1,
+        rollup_read_units: None,
         prices_as_of: prices::AS_OF.to_owned(),
         notes: vec![
             "Compared with the traffic of 2026-10-06".to_owned(),

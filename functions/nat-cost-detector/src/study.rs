@@ -161,6 +161,7 @@ impl Observed {
                 .as_ref()
                 .map(|ranges| ranges.created().to_owned()),
             cost_explorer_pages: u64::from(self.bill.pages),
+            rollup_read_units: None,
             prices_as_of: prices::AS_OF.to_owned(),
             notes,
         }

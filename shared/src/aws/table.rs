@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -130,7 +132,18 @@ impl Table {
         pk: &str,
         sk_prefix: &str,
     ) -> Result<Vec<T>, TableError> {
+        let (items, _) = self.query_metered(pk, sk_prefix).await?;
+        Ok(items)
+    }
+
+    /// As [`Table::query`], with the read units that DynamoDB says it took.
+    pub async fn query_metered<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        sk_prefix: &str,
+    ) -> Result<(Vec<T>, f64), TableError> {
         let mut items = Vec::new();
+        let mut units = 0.0;
         let mut from: Option<Item> = None;
         loop {
             let mut query = self
@@ -138,6 +151,7 @@ impl Table {
                 .query()
                 .table_name(&self.name)
                 .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
                 .set_exclusive_start_key(from.take());
             query = if sk_prefix.is_empty() {
@@ -151,12 +165,16 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| self.call("Query", error.code(), &error))?;
+            units += reply
+                .consumed_capacity
+                .and_then(|capacity| capacity.capacity_units)
+                .unwrap_or(0.0);
             for item in reply.items.unwrap_or_default() {
                 items.push(self.decode(item)?);
             }
             match reply.last_evaluated_key {
                 Some(key) if !key.is_empty() => from = Some(key),
-                _ => return Ok(items),
+                _ => return Ok((items, units)),
             }
         }
     }

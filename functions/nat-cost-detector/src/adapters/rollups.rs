@@ -12,32 +12,34 @@ const AT_ONCE: usize = 8;
 /// What the sort keys of an hour's traffic start with.
 const CELLS: &str = "cells#";
 
-/// A day's traffic; without any item of the day it is empty.
+/// A day's traffic, and the read units it took; without any item of the day it is empty.
 pub async fn read_day(
     table: &Table,
     account: &str,
     nat_interfaces: &[String],
     day: Day,
-) -> Result<DayTraffic, TableError> {
+) -> Result<(DayTraffic, f64), TableError> {
     let hours = nat_interfaces
         .iter()
         .flat_map(|interface| day.hours().map(move |hour| (interface, hour)));
     let items: Vec<_> = stream::iter(hours)
         .map(|(interface, hour)| async move {
             let pk = traffic_pk(account, interface, hour);
-            let shards: Vec<Traffic> = table.query(&pk, CELLS).await?;
-            Ok::<_, TableError>((interface, hour, shards))
+            let (shards, units) = table.query_metered::<Traffic>(&pk, CELLS).await?;
+            Ok::<_, TableError>((interface, hour, shards, units))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
     let mut traffic = DayTraffic::empty(day);
-    for (interface, hour, shards) in items {
+    let mut read_units = 0.0;
+    for (interface, hour, shards, units) in items {
+        read_units += units;
         for shard in shards {
             traffic.add(interface, hour, &shard);
         }
     }
-    Ok(traffic)
+    Ok((traffic, read_units))
 }
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ mod tests {
     use crate::adapters::mocked;
     use aws_sdk_dynamodb::Client;
     use aws_sdk_dynamodb::operation::query::QueryOutput;
-    use aws_sdk_dynamodb::types::AttributeValue;
+    use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
     use std::collections::HashMap;
 
     fn item(sk: &str, bytes: &str) -> HashMap<String, AttributeValue> {
@@ -68,9 +70,13 @@ mod tests {
             ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
             ("cells".to_owned(), AttributeValue::M(cells)),
             ("skipped".to_owned(), number("1")),
-            ("last_offset".to_owned(), number("41")),
+            ("version".to_owned(), number("41")),
             ("expires_at".to_owned(), number("1800000000")),
         ])
+    }
+
+    fn took(units: f64) -> ConsumedCapacity {
+        ConsumedCapacity::builder().capacity_units(units).build()
     }
 
     #[tokio::test]
@@ -79,18 +85,20 @@ mod tests {
             QueryOutput::builder()
                 .items(item("cells#flow#0#1", "100"))
                 .items(item("cells#flow#1#1", "200"))
+                .consumed_capacity(took(2.5))
                 .build()
         });
         let rest = aws_smithy_mocks::mock!(Client::query)
             .sequence()
-            .output(|| QueryOutput::builder().build())
+            .output(|| QueryOutput::builder().consumed_capacity(took(0.5)).build())
             .repeatedly()
             .build();
         let table = Table::new(mocked!(aws_sdk_dynamodb, [&first, &rest]), "rollups");
         let day: Day = "2026-10-13".parse().unwrap();
-        let traffic = read_day(&table, "1", &["eni-nat".to_owned()], day)
+        let (traffic, units) = read_day(&table, "1", &["eni-nat".to_owned()], day)
             .await
             .unwrap();
         assert_eq!((traffic.bytes(), traffic.skipped()), (300, 2));
+        assert!((units - 14.0).abs() < 1e-9, "2.5 and 23 times 0.5: {units}");
     }
 }
