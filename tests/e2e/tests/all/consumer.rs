@@ -1,9 +1,11 @@
 //! The Kafka consumer behind a real broker and the event source mapping's semantics, writing to DynamoDB.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::MultiGzDecoder;
 use local_cloud::world::app_logs;
 use local_cloud::{Fault, Function, LocalCloud, Message, Partial};
 
@@ -299,7 +301,7 @@ async fn partial_answers_lose_nothing_under_either_reading() {
         // What waiting does not mend fails the partition.
         cloud
             .front()
-            .fail_next("dynamodb", "PutItem", 5, Fault::Denied);
+            .fail_next("dynamodb", "PutItem", 3, Fault::Denied);
         let report = cloud
             .mapping(TOPIC, &consumer)
             .unwrap()
@@ -314,6 +316,64 @@ async fn partial_answers_lose_nothing_under_either_reading() {
         );
         assert_eq!(counted(&cloud).await, truth, "{reading:?}");
     }
+}
+
+/// Offsets of every row in a bucket, by partition, in order.
+async fn archived(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeMap<i64, Vec<i64>> {
+    let mut rows: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    let listed = s3.list_objects_v2().bucket(bucket).send().await.unwrap();
+    for object in listed.contents() {
+        let got = s3
+            .get_object()
+            .bucket(bucket)
+            .key(object.key().unwrap())
+            .send()
+            .await
+            .unwrap();
+        let packed = got.body.collect().await.unwrap().to_vec();
+        let lines = BufReader::new(MultiGzDecoder::new(packed.as_slice())).lines();
+        for line in lines {
+            let row: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            assert_eq!(row["topic"], TOPIC);
+            rows.entry(row["partition"].as_i64().unwrap())
+                .or_default()
+                .push(row["offset"].as_i64().unwrap());
+        }
+    }
+    rows.values_mut()
+        .for_each(|offsets| offsets.sort_unstable());
+    rows
+}
+
+#[tokio::test]
+async fn the_archive_has_each_record_once_though_the_process_dies_and_s3_stumbles() {
+    let (cloud, truth) = cloud_with_logs("consumer-archive").await;
+    let s3 = aws_sdk_s3::Client::new(&cloud.sdk_config());
+    s3.create_bucket().bucket("archive-1").send().await.unwrap();
+    let settings = [("ROLLUPS_TABLE", TABLE), ("ARCHIVE_BUCKET", "archive-1")];
+    let consumer = start(&cloud, "kafka-consumer", &settings).await;
+    cloud.front().fail_next("s3", "PutObject", 1, Fault::Denied);
+    cloud
+        .front()
+        .fail_next("s3", "PutObject", 1, Fault::LostReply);
+    let killer = {
+        let (consumer, front) = (consumer.clone(), cloud.front());
+        async move {
+            local_cloud::wait::until(std::time::Duration::from_secs(20), async || {
+                (front.calls("s3", "PutObject") >= 4).then_some(())
+            })
+            .await
+            .expect("nothing was ever archived");
+            consumer.kill();
+        }
+    };
+    let mapping = cloud.mapping(TOPIC, &consumer).unwrap().batch_size(60);
+    let (report, ()) = tokio::join!(mapping.drain(), killer);
+    assert_eq!(report.unwrap().stuck, None);
+    let every: Vec<i64> = (0..80).collect();
+    let expected = (0..3).map(|partition| (partition, every.clone())).collect();
+    assert_eq!(archived(&s3, "archive-1").await, expected);
+    assert_eq!(counted(&cloud).await, truth);
 }
 
 #[tokio::test]
