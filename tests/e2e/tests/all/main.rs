@@ -13,4 +13,5 @@ mod laptop;
 mod limiter;
 mod nights;
 mod remediation;
+mod samples;
 mod support;
