@@ -10,7 +10,7 @@ use tollkeeper::start::StartError;
 use crate::answer::Answers;
 use crate::envelope::Partition;
 use crate::plan::Keep;
-use crate::reading::{self, TopicFormat};
+use crate::reading::{self, Names, Pointers, TopicFormat};
 use crate::ruleset::Ruleset;
 use crate::s3::Place;
 use crate::state::Origin;
@@ -96,6 +96,7 @@ pub(crate) fn reading_rules(
         reading::Rules {
             flow_log_format: flow_log_format(settings)?,
             ranges: None,
+            names: names(settings)?,
         },
     ))
 }
@@ -116,6 +117,18 @@ fn archive(settings: &Settings<'_>) -> Result<Option<Place>, SettingError> {
         return Err(wrong("ARCHIVE_PREFIX", prefix, expected));
     }
     Ok(Some(Place::new(bucket, prefix)))
+}
+
+/// Where JSON lines say what: lists of pointers that take the place of the usual names.
+fn names(settings: &Settings<'_>) -> Result<Names, SettingError> {
+    let expected = "up to 16 JSON pointers such as `/log/level,/level`";
+    let pointers = |variable| settings.optional::<Pointers>(variable, expected);
+    Ok(Names::new([
+        pointers("JSON_LEVEL")?,
+        pointers("JSON_SERVICE")?,
+        pointers("JSON_TIME")?,
+        pointers("JSON_MESSAGE")?,
+    ]))
 }
 
 fn flow_log_format(settings: &Settings<'_>) -> Result<Option<Format>, SettingError> {
@@ -169,6 +182,7 @@ fn topic_format(topic: &str, format: &str) -> Option<(String, TopicFormat)> {
     let format = match format {
         "flow-logs" => TopicFormat::FlowLogs,
         "json" => TopicFormat::Json,
+        "plain" => TopicFormat::Plain,
         "detect" => TopicFormat::Detect,
         _ => return None,
     };

@@ -26,7 +26,14 @@ use crate::reading::{self, TopicFormat};
 const READING: u32 = 1;
 
 /// Settings that are part of a ruleset.
-const SETTINGS: [&str; 2] = ["TOPIC_FORMATS", "FLOW_LOG_FORMAT"];
+const SETTINGS: [&str; 6] = [
+    "TOPIC_FORMATS",
+    "FLOW_LOG_FORMAT",
+    "JSON_LEVEL",
+    "JSON_SERVICE",
+    "JSON_TIME",
+    "JSON_MESSAGE",
+];
 
 /// Name and version of the stored shape.
 const SCHEMA: &str = "ruleset/v1";

@@ -107,6 +107,7 @@ mod tests {
         let rules = Rules {
             flow_log_format: format.map(|format| Format::parse(format).unwrap()),
             ranges: None,
+            ..Rules::default()
         };
         let mut seen = Vec::new();
         let rejected = read(text, &rules, &mut |entry| {
@@ -239,7 +240,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_a_line_holds_its_key_is_an_id(words in proptest::collection::vec("[-#0-9a-z|:.]{1,20}", 13)) {
-            let rules = Rules { flow_log_format: Some(Format::parse(V5).unwrap()), ranges: None };
+            let rules = Rules { flow_log_format: Some(Format::parse(V5).unwrap()), ranges: None, ..Rules::default() };
             let mut ids = Vec::new();
             read(&words.join(" "), &rules, &mut |entry| {
                 if let Entry::Traffic { account, interface, .. } = entry {

@@ -5,16 +5,23 @@
 //! module refuses to know items and offsets.
 
 mod flow_log;
-mod json_log;
+mod json;
+mod level;
+mod line;
+mod moment;
+mod plain;
+mod service;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
 use tollkeeper::flow_log::Format;
 use tollkeeper::rollup::Counted;
 use tollkeeper::services::IpRanges;
 use tollkeeper::time::Hour;
+
+pub use self::json::{Names, Pointers};
+pub use self::level::Level;
 
 /// How the values of a topic are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub enum TopicFormat {
     FlowLogs,
     /// JSON objects.
     Json,
+    /// Plain text, an entry a line.
+    Plain,
     /// JSON objects where a value starts with a brace, flow-log lines otherwise.
     #[default]
     Detect,
@@ -35,6 +44,8 @@ pub struct Rules {
     pub flow_log_format: Option<Format>,
     /// AWS's address ranges, where at hand.
     pub ranges: Option<IpRanges>,
+    /// Where JSON lines say what.
+    pub names: Names,
 }
 
 /// What one line adds, and where.
@@ -53,13 +64,13 @@ pub enum Entry<'a> {
     },
     /// A log line.
     Log {
-        /// The service that wrote it; `unknown` where it does not say.
+        /// The service that wrote it, fit for a key; `unknown` where it does not say.
         service: Cow<'a, str>,
         /// Hour of its own time, or of Kafka's where it has none.
         hour: Hour,
         /// What it counts as.
         line: LogLine,
-        /// What an error says.
+        /// What a line of level error or fatal says, all of it where it has no message of its own.
         error: Option<Cow<'a, str>>,
     },
 }
@@ -71,40 +82,6 @@ pub struct LogLine {
     pub level: Level,
     /// Its length.
     pub bytes: u64,
-}
-
-/// Severity of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Finer than debug.
-    Trace,
-    /// For developers.
-    Debug,
-    /// Normal life.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Something failed.
-    Error,
-    /// The process or system cannot go on.
-    Fatal,
-    /// None given, or none known here.
-    Other,
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Fatal => "fatal",
-            Self::Other => "other",
-        })
-    }
 }
 
 /// Lines of a value that could not be read.
@@ -137,6 +114,21 @@ impl Rejected {
         self.lines += 1;
     }
 
+    /// A part of a value; what its line is counted for only where it is told.
+    fn add_from(&mut self, text: &str, part: Range<usize>, reason: impl std::fmt::Display) {
+        let line = if self.lines == 0 {
+            let before = text.as_bytes().get(..part.start).unwrap_or_default();
+            1 + memchr::memchr_iter(b'\n', before).count()
+        } else {
+            0
+        };
+        self.add(
+            line,
+            reason,
+            text.get(part).unwrap_or_default().trim_ascii_end(),
+        );
+    }
+
     fn done(mut self) -> Option<Self> {
         if self.lines > 1 {
             let others = self.lines - 1;
@@ -155,20 +147,18 @@ impl Rules {
         format: TopicFormat,
         value: &[u8],
         timestamp: Option<i64>,
-        sink: &mut dyn FnMut(Entry<'_>),
+        sink: &mut impl FnMut(Entry<'_>),
     ) -> Option<Rejected> {
         let Ok(text) = std::str::from_utf8(value) else {
             return Some(Rejected::whole("value is not UTF-8 text", value));
         };
-        let is_json = match format {
-            TopicFormat::FlowLogs => false,
-            TopicFormat::Json => true,
-            TopicFormat::Detect => text.trim_ascii_start().starts_with('{'),
-        };
-        if is_json {
-            json_log::read(text, timestamp, sink)
-        } else {
-            flow_log::read(text, self, sink)
+        match format {
+            TopicFormat::Detect if text.trim_ascii_start().starts_with(['{', '[']) => {
+                json::read(text, &self.names, timestamp, sink)
+            }
+            TopicFormat::Detect | TopicFormat::FlowLogs => flow_log::read(text, self, sink),
+            TopicFormat::Json => json::read(text, &self.names, timestamp, sink),
+            TopicFormat::Plain => plain::read(text, timestamp, sink),
         }
     }
 }
