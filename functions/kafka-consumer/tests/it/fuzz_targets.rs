@@ -88,7 +88,7 @@ pub(crate) fn fingerprint(data: &[u8]) {
 pub(crate) fn flow_log(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (header, lines) = text.split_once('\n').unwrap_or((&text, &text));
-    let format = Format::parse(header).unwrap_or_else(|_| Format::version_2());
+    let format = Format::parse(header).unwrap_or_else(|_| Format::version_2().clone());
     for line in lines.lines() {
         if let Ok(record) = format.read(line) {
             assert!(line.contains(record.interface_id) && line.contains(record.account_id));
