@@ -89,7 +89,8 @@ impl Config {
 pub(crate) fn reading_rules(
     settings: &Settings<'_>,
 ) -> Result<(BTreeMap<String, TopicFormat>, reading::Rules), SettingError> {
-    let formats = "a list such as `flow=flow-logs,app=json` of flow-logs, json or detect";
+    let formats = "a list such as `flow=flow-logs,app=json` of flow-logs, json, logfmt, syslog, plain \
+                   or detect";
     let formats = pairs(settings, "TOPIC_FORMATS", formats, topic_format)?;
     Ok((
         formats,
@@ -182,6 +183,8 @@ fn topic_format(topic: &str, format: &str) -> Option<(String, TopicFormat)> {
     let format = match format {
         "flow-logs" => TopicFormat::FlowLogs,
         "json" => TopicFormat::Json,
+        "logfmt" => TopicFormat::Logfmt,
+        "syslog" => TopicFormat::Syslog,
         "plain" => TopicFormat::Plain,
         "detect" => TopicFormat::Detect,
         _ => return None,
@@ -283,8 +286,9 @@ mod tests {
     fn a_wrong_value_of_any_setting_is_named() {
         let wrong = |variable, value| load(&[(variable, value)]).unwrap_err();
         insta::assert_snapshot!(wrong("PARTIAL_ANSWERS", "yes"), @"PARTIAL_ANSWERS=`yes` is wrong: expected one of error, partial");
-        insta::assert_snapshot!(wrong("TOPIC_FORMATS", "flow=csv"), @"TOPIC_FORMATS=`flow=csv` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json or detect");
-        insta::assert_snapshot!(wrong("TOPIC_FORMATS", "a=json,a=detect"), @"TOPIC_FORMATS=`a=detect` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json or detect");
+        insta::assert_snapshot!(wrong("TOPIC_FORMATS", "flow=csv"), @"TOPIC_FORMATS=`flow=csv` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json, logfmt, syslog, plain or detect");
+        insta::assert_snapshot!(wrong("TOPIC_FORMATS", "a=json,a=detect"), @"TOPIC_FORMATS=`a=detect` is wrong: expected a list such as `flow=flow-logs,app=json` of flow-logs, json, logfmt, syslog, plain or detect");
+        insta::assert_snapshot!(wrong("JSON_LEVEL", "level"), @"JSON_LEVEL=`level` is wrong: expected up to 16 JSON pointers such as `/log/level,/level`");
         insta::assert_snapshot!(wrong("EPOCHS", "logs=1"), @"EPOCHS=`logs=1` is wrong: expected a list such as `logs/0=1,logs/1=1` of topic/partition=epoch");
         insta::assert_snapshot!(wrong("REWINDS", "logs/a"), @"REWINDS=`logs/a` is wrong: expected a list such as `logs/0,logs/1` of topic/partition");
         insta::assert_snapshot!(wrong("FLOW_LOG_FORMAT", "interface-id bytes"), @"FLOW_LOG_FORMAT=`interface-id bytes` is wrong: expected flow-log fields of versions 2 to 11 in their order (flow-log format lacks the field `start`)");
@@ -298,7 +302,6 @@ mod tests {
         for prefix in ["/kafka/", "a//b/", "k\u{e4}fka/", "../kafka/", "a/./b/"] {
             assert!(in_prefix(prefix).starts_with("ARCHIVE_PREFIX="), "{prefix}");
         }
-        insta::assert_snapshot!(wrong("ROLLUP_TTL_DAYS", "0"), @"ROLLUP_TTL_DAYS=`0` is wrong: expected a number from 1 to 3650");
         let missing = wrong("IP_RANGES", "no/such/file.json");
         assert!(
             missing.starts_with("IP_RANGES file `no/such/file.json` cannot be read"),

@@ -284,8 +284,8 @@ mod tests {
             stored,
             serde_json::json!({
                 "schema": "quarantine/v1", "topic": "t", "partition": 1, "offset": 7, "size": 5000, "sample": null,
-                "reason": "line 1: 1 columns without a header line or FLOW_LOG_FORMAT: neither a JSON object nor the \
-                           default flow-log format of 14",
+                "reason": "neither JSON, syslog, logfmt nor flow logs of a known format: say in TOPIC_FORMATS how its \
+                           topic is written (`plain` for plain text), or set FLOW_LOG_FORMAT",
                 "expires_at": 1_791_900_000 + 35 * 86_400,
             })
         );

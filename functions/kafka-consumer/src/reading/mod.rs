@@ -1,16 +1,20 @@
-//! What a record's value says: lines of flow logs or JSON logs.
+//! What a record's value says: lines of flow logs, or of logs as JSON, logfmt, syslog or plain text.
 //!
 //! A value is read line by line; what cannot be read is rejected with a reason, the other lines count. What comes out
 //! is a function of the record and the rules alone, never of the batch, so that a replay counts the same. This
 //! module refuses to know items and offsets.
 
+mod detect;
+mod escapes;
 mod flow_log;
 mod json;
 mod level;
 mod line;
+mod logfmt;
 mod moment;
 mod plain;
 mod service;
+mod syslog;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -30,9 +34,13 @@ pub enum TopicFormat {
     FlowLogs,
     /// JSON objects.
     Json,
+    /// logfmt, an entry a line.
+    Logfmt,
+    /// Syslog messages.
+    Syslog,
     /// Plain text, an entry a line.
     Plain,
-    /// JSON objects where a value starts with a brace, flow-log lines otherwise.
+    /// Told from each value; plain text never is.
     #[default]
     Detect,
 }
@@ -152,13 +160,18 @@ impl Rules {
         let Ok(text) = std::str::from_utf8(value) else {
             return Some(Rejected::whole("value is not UTF-8 text", value));
         };
-        match format {
-            TopicFormat::Detect if text.trim_ascii_start().starts_with(['{', '[']) => {
-                json::read(text, &self.names, timestamp, sink)
-            }
-            TopicFormat::Detect | TopicFormat::FlowLogs => flow_log::read(text, self, sink),
-            TopicFormat::Json => json::read(text, &self.names, timestamp, sink),
-            TopicFormat::Plain => plain::read(text, timestamp, sink),
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let told = match format {
+            TopicFormat::Detect => detect::format(text, self),
+            told => Some(told),
+        };
+        match told {
+            Some(TopicFormat::Json) => json::read(text, &self.names, timestamp, sink),
+            Some(TopicFormat::FlowLogs) => flow_log::read(text, self, sink),
+            Some(TopicFormat::Logfmt) => logfmt::read(text, timestamp, sink),
+            Some(TopicFormat::Syslog) => syslog::read(text, timestamp, sink),
+            Some(TopicFormat::Plain) => plain::read(text, timestamp, sink),
+            Some(TopicFormat::Detect) | None => Some(Rejected::whole(detect::UNTOLD, value)),
         }
     }
 }
@@ -178,6 +191,15 @@ mod tests {
     }
 
     #[test]
+    fn a_value_whose_format_cannot_be_told_says_what_to_set() {
+        let value = b"user 4711 logged in";
+        let rejected = Rules::default().read(TopicFormat::Detect, value, Some(0), &mut |_| ());
+        insta::assert_snapshot!(rejected.unwrap().reason, @"neither JSON, syslog, logfmt nor flow logs of a known format: say in TOPIC_FORMATS how its topic is written (`plain` for plain text), or set FLOW_LOG_FORMAT");
+        let rejected = Rules::default().read(TopicFormat::Plain, value, Some(0), &mut |_| ());
+        assert_eq!(rejected, None);
+    }
+
+    #[test]
     fn the_topics_format_beats_what_a_value_looks_like() {
         let read = |format| {
             Rules::default()
@@ -189,12 +211,76 @@ mod tests {
         assert!(!read(TopicFormat::FlowLogs));
     }
 
+    const ALL: [TopicFormat; 6] = [
+        TopicFormat::FlowLogs,
+        TopicFormat::Json,
+        TopicFormat::Logfmt,
+        TopicFormat::Syslog,
+        TopicFormat::Plain,
+        TopicFormat::Detect,
+    ];
+
+    /// Values put together from what the formats are made of.
+    fn value() -> impl Strategy<Value = String> {
+        let pieces = [
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            ",",
+            ":",
+            " ",
+            "\n",
+            "\r\n",
+            "=",
+            "-",
+            "<",
+            ">",
+            "1 ",
+            "20 ",
+            "<14>1 ",
+            "<11>",
+            "{\"level\":\"error\"}",
+            "\"message\":",
+            "level=error ",
+            "msg=\"",
+            "ts=",
+            "1791900000",
+            "null",
+            "- ",
+            "2026-10-13T15:14:15Z ",
+            "interface-id bytes start\n",
+            "eni-1 ",
+            "ERROR ",
+            "secret",
+            "é",
+            "\u{feff}",
+            "\\ud800",
+        ];
+        let piece = proptest::sample::select(pieces.to_vec()).prop_map(str::to_owned);
+        proptest::collection::vec(prop_oneof![8 => piece, 1 => "\\PC{0,8}"], 0..40)
+            .prop_map(|all| all.concat())
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
         #[test]
-        fn no_value_makes_a_reader_panic(text in "\\PC{0,200}", open in any::<bool>()) {
-            let text = if open { format!("{{{text}") } else { text };
-            for format in [TopicFormat::FlowLogs, TopicFormat::Json, TopicFormat::Detect] {
-                let _ = Rules::default().read(format, text.as_bytes(), None, &mut |_| ());
+        fn of_any_value_what_counts_lies_within_it_and_no_reason_quotes_it(value in value()) {
+            for format in ALL {
+                let mut counted = 0;
+                let rejected = Rules::default().read(format, value.as_bytes(), Some(0), &mut |entry| {
+                    if let Entry::Log { line, error, .. } = entry {
+                        counted += line.bytes;
+                        assert_eq!(error.is_some(), line.level.is_failure());
+                    }
+                });
+                prop_assert!(counted <= value.len() as u64);
+                if let Some(rejected) = rejected {
+                    prop_assert!(!rejected.reason.contains("secret"), "{}", rejected.reason);
+                }
             }
         }
     }

@@ -18,7 +18,6 @@ mod run;
 mod scan;
 #[cfg(test)]
 mod tests;
-mod text;
 mod usual;
 
 use std::borrow::Cow;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::super::escapes::unescaped;
 use super::names::{Edge, Names, Node, PLACES, Places, Role};
 use super::run::{head, run, run_of_key};
 use super::scan::{self, End};
-use super::text::unescaped;
 
 /// What one line has under the names.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! What a JSON string says, once its escapes are resolved.
+//! What a quoted text says, once its escapes are resolved: JSON's, which logfmt borrows.
 
-/// The text between the quotes of a string that was checked already. Half of a surrogate pair becomes U+FFFD.
+/// The text between the quotes. Half of a surrogate pair becomes U+FFFD; an escape that JSON does not have, itself.
 pub(super) fn unescaped(written: &str) -> String {
     let mut text = String::with_capacity(written.len());
     let mut parts = written.split('\\');
