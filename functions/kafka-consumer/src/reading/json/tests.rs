@@ -78,6 +78,33 @@ fn precedence_is_the_names_not_the_lines() {
 }
 
 #[test]
+fn given_names_take_the_place_of_the_usual_ones() {
+    let names = Names::new([
+        None,
+        Some("/who/team/name,/a~1b".parse().unwrap()),
+        None,
+        None,
+    ]);
+    let service = |text: &str| {
+        let mut services = Vec::new();
+        let rejected = read(text, &names, KAFKA, &mut |entry| {
+            if let Entry::Log { service, line, .. } = entry {
+                services.push(format!("{service} {:?}", line.level));
+            }
+        });
+        assert_eq!(rejected, None);
+        services.remove(0)
+    };
+    let line = r#"{"a/b":"second","who":{"team":{"name":"first"}},"service":"x","level":"warn"}"#;
+    assert_eq!(service(line), "first Warn");
+    assert_eq!(
+        service(r#"{"a/b":"second","who":{"team":[]}}"#),
+        "second Other"
+    );
+    assert_eq!(service(r#"{"service":"x"}"#), "unknown Other");
+}
+
+#[test]
 fn a_line_inside_a_line_is_read_too() {
     let docker = r#"{"log":"{\"level\":\"error\",\"service\":\"pay\",\"msg\":\"no\"}\n","time":"2026-10-13T15:00:00Z"}"#;
     assert_eq!(one(docker), "pay 2026-10-13T15 Error 98: no");
