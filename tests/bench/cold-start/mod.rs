@@ -7,10 +7,10 @@ mod archive;
 mod functions;
 
 use std::path::Path;
-use std::process::Command;
 
 use local_cloud::{LocalCloud, workspace};
 
+use crate::build;
 use crate::report::{Error, Report, Row, Sample};
 use functions::{FUNCTIONS, Function};
 
@@ -21,21 +21,21 @@ const MEMORY_TARGET_MB: f64 = 64.0;
 const MB: f64 = 1_000_000.0;
 
 /// Builds and measures the named functions; all of them when none is named.
-pub(crate) async fn run(names: &[String]) -> Result<Report, Error> {
+pub(crate) async fn run(names: &[&str]) -> Result<Report, Error> {
     let chosen = choose(names)?;
     let root = workspace::root();
-    build(&root, &chosen)?;
+    build_all(&root, &chosen)?;
     let cloud = LocalCloud::builder("bench-cold-start").start().await?;
     let measured = measure(&cloud, &root, &chosen).await;
     cloud.stop().await?;
     Ok(Report::new("cold-start", measured?))
 }
 
-fn choose(names: &[String]) -> Result<Vec<&'static Function>, Error> {
-    let known = |name: &String| {
+fn choose(names: &[&str]) -> Result<Vec<&'static Function>, Error> {
+    let known = |name: &&str| {
         FUNCTIONS
             .iter()
-            .find(|function| function.binary == name)
+            .find(|function| function.binary == *name)
             .ok_or_else(|| {
                 let all: Vec<_> = FUNCTIONS.iter().map(|function| function.binary).collect();
                 Error::Usage(format!(
@@ -51,28 +51,18 @@ fn choose(names: &[String]) -> Result<Vec<&'static Function>, Error> {
     }
 }
 
-fn build(root: &Path, functions: &[&Function]) -> Result<(), Error> {
+fn build_all(root: &Path, functions: &[&Function]) -> Result<(), Error> {
     let mut packages: Vec<_> = functions.iter().map(|function| function.package).collect();
     packages.dedup();
     println!(
         "Building {} optimised. The first time this compiles the EC2 client: up to 25 minutes on 2 cores.",
         packages.join(", ")
     );
-    let mut command = Command::new("cargo");
-    command
-        .current_dir(root)
-        .args(["build", "--release", "--locked", "--no-default-features"]);
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
-    let status = command.status().map_err(|error| error.to_string());
-    let reason = match status {
-        Ok(status) if status.success() => return Ok(()),
-        Ok(status) => status.to_string(),
-        Err(reason) => reason,
-    };
-    Err(Error::Command {
-        command: format!("{command:?}"),
-        reason,
-    })
+    let selection: Vec<_> = packages
+        .iter()
+        .flat_map(|package| ["--package", package])
+        .collect();
+    build::release(root, &selection)
 }
 
 /// One round after the other over all functions, so that a busy moment of the machine hits them alike.

@@ -1,10 +1,13 @@
-//! Our contenders, and those of our language, one a process: `contender <name> <input>`.
+//! Our contenders, and those of our language, one a process: `contender <name> <input>...`.
 //!
 //! What each does is in its benchmark's folder; this file only knows them by name.
 
+#[path = "../consumer/contenders/mod.rs"]
+mod consumer;
 mod serve;
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,7 +23,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> io::Result<()> {
     match arguments {
-        [name, _input] if name == "nothing" => serve::serve(|| (), |()| None),
-        _ => Err(io::Error::other("usage: contender <name> <input>")),
+        [name, event, flow_log_format] if name.starts_with("consumer") => {
+            consumer::run(name, Path::new(event), flow_log_format)
+        }
+        _ => Err(io::Error::other("usage: contender <name> <input>...")),
     }
 }

@@ -3,8 +3,11 @@
 //! Each benchmark is a folder beside `src`, named as it is called: `bench cold-start`, `bench all`. It prints a table,
 //! writes `target/bench/<name>.json`, and the exit status says whether every required figure holds.
 
+mod build;
 #[path = "../cold-start/mod.rs"]
 mod cold_start;
+#[path = "../consumer/mod.rs"]
+mod consumer;
 mod contender;
 mod report;
 
@@ -12,14 +15,14 @@ use std::process::ExitCode;
 
 use report::{Error, Report};
 
-const USAGE: &str = "usage: bench all | cold-start [function...]";
+const USAGE: &str = "usage: bench all | cold-start [function...] | consumer";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments).await {
-        Ok(report) if report.holds() => ExitCode::SUCCESS,
-        Ok(_) => {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
             eprintln!("bench: a required figure does not hold");
             ExitCode::FAILURE
         }
@@ -30,12 +33,23 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[String]) -> Result<Report, Error> {
-    let report = match arguments.split_first() {
-        Some((name, [])) if name == "all" => cold_start::run(&[]).await?,
-        Some((name, functions)) if name == "cold-start" => cold_start::run(functions).await?,
-        _ => return Err(Error::Usage(USAGE.to_owned())),
-    };
+/// Runs what is asked for; each report is published before the next benchmark starts.
+async fn run(arguments: &[String]) -> Result<bool, Error> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["all"] => {
+            let mut holds = publish(&cold_start::run(&[]).await?)?;
+            holds &= publish(&consumer::run().await?)?;
+            Ok(holds)
+        }
+        ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
+        ["consumer"] => publish(&consumer::run().await?),
+        _ => Err(Error::Usage(USAGE.to_owned())),
+    }
+}
+
+/// Whether all that is required of a benchmark holds, which is published here.
+fn publish(report: &Report) -> Result<bool, Error> {
     report.publish(&local_cloud::workspace::root())?;
-    Ok(report)
+    Ok(report.holds())
 }
