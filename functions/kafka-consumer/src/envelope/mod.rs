@@ -154,8 +154,9 @@ impl<'a> Batch<'a> {
             return Ok((scanner.skip()? == "null").then_some(batch));
         }
         let mut last = None;
+        let mut start = "";
         scanner.each(*b"[]", |scanner| {
-            let record = Record::scan(scanner)?;
+            let record = Record::scan(scanner, &mut start)?;
             batch.rising &= last.is_none() || last < record.offset;
             last = record.offset;
             batch.records.push(record);

@@ -37,20 +37,25 @@ fn record(raw: &str) -> Record<'_> {
     let fields: Option<Object> = parse(raw);
     let field = |name| fields.as_ref()?.get(name).map(|raw| raw.get());
     let number = |name| parse::<i64>(field(name)?).filter(|number| *number >= 0);
-    let text = |json| parse::<String>(json).map(Into::into);
     let value = match field("value") {
         _ if fields.is_none() => Err("record is no JSON object"),
         _ if number("offset").is_none() => Err("record has no offset"),
         None | Some("null") => Ok(None),
-        Some(json) => text(json).map(Some).ok_or("value is no string"),
+        Some(json) => parse::<String>(json)
+            .map(|text| Some(text.into()))
+            .ok_or("value is no string"),
     };
     Record {
         offset: number("offset"),
         timestamp: number("timestamp"),
-        key: field("key").and_then(text),
         value,
         raw,
     }
+}
+
+/// A record's key, if it is a string.
+pub(super) fn key(record: &str) -> Option<String> {
+    parse(parse::<Object>(record)?.get("key")?.get())
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {

@@ -13,8 +13,6 @@ pub struct Record<'a> {
     pub offset: Option<i64>,
     /// Kafka's timestamp in Unix milliseconds; `None` for Kafka's -1 and whatever else is no time.
     pub timestamp: Option<i64>,
-    /// The key as it came, for who keeps records; `None` where there is none and where it is no string.
-    pub key: Option<Cow<'a, str>>,
     /// The value; `None` for a tombstone. The error says what is wrong with the record, in words of our own.
     pub value: Result<Option<Cow<'a, str>>, &'static str>,
     /// The record as it came, for the quarantine.
@@ -29,6 +27,8 @@ enum Field {
     Key,
     Value,
     Other,
+    /// Not one that matters, and its value stepped over as well.
+    Done,
 }
 
 impl Field {
@@ -36,14 +36,13 @@ impl Field {
     #[inline]
     fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         // As AWS writes them, in its order.
-        const WRITTEN: [(&[u8], Field); 8] = [
-            (b"\"topic\":", Field::Other),
-            (b"\"partition\":", Field::Other),
+        const WRITTEN: [(&[u8], Field); 7] = [
             (b"\"offset\":", Field::Offset),
             (b"\"timestamp\":", Field::Timestamp),
-            (b"\"timestampType\":", Field::Other),
+            (b"\"timestampType\":\"CREATE_TIME\"", Field::Done),
             (b"\"key\":", Field::Key),
             (b"\"value\":", Field::Value),
+            (b"\"headers\":[]", Field::Done),
             (b"\"headers\":", Field::Other),
         ];
         scanner.peek()?;
@@ -65,11 +64,13 @@ impl Field {
 
 impl<'a> Record<'a> {
     /// Reads an entry of a partition's array.
-    pub(super) fn scan(scanner: &mut Scanner<'a>) -> Result<Self, Broken> {
+    ///
+    /// `start` is how the last one began, up to the first field that matters: topic and partition, which need no second
+    /// look where they come again.
+    pub(super) fn scan(scanner: &mut Scanner<'a>, start: &mut &'a str) -> Result<Self, Broken> {
         let mut record = Self {
             offset: None,
             timestamp: None,
-            key: None,
             value: Ok(None),
             raw: "",
         };
@@ -78,22 +79,56 @@ impl<'a> Record<'a> {
             record.raw = scanner.skip()?;
             return Ok(record);
         }
-        let start = scanner.at();
-        scanner.each(*b"{}", |scanner| {
-            match Field::scan(scanner)? {
-                Field::Offset => record.offset = scanner.count()?,
-                Field::Timestamp => record.timestamp = scanner.count()?,
-                Field::Key => record.key = scanner.text()?,
-                Field::Value => record.value = value(scanner)?,
-                Field::Other => drop(scanner.skip()?),
-            }
-            Ok(())
-        })?;
-        record.raw = scanner.since(start)?;
+        let begin = scanner.at();
+        scanner.expect(b'{')?;
+        let known = !start.is_empty() && scanner.eat_text(start.as_bytes());
+        if known || !scanner.eat(b'}') {
+            let mut matters = false;
+            scanner.rest_of(b'}', |scanner| {
+                let before = scanner.at();
+                let field = Field::scan(scanner)?;
+                if field != Field::Other && !matters {
+                    matters = true;
+                    *start = scanner.between(begin + 1, before)?;
+                }
+                record.fill(field, scanner)
+            })?;
+        }
+        record.raw = scanner.between(begin, scanner.at())?;
         if record.offset.is_none() {
             record.value = Err("record has no offset");
         }
         Ok(record)
+    }
+
+    fn fill(&mut self, field: Field, scanner: &mut Scanner<'a>) -> Result<(), Broken> {
+        match field {
+            Field::Offset => self.offset = scanner.count()?,
+            Field::Timestamp => self.timestamp = scanner.count()?,
+            Field::Value => self.value = value(scanner)?,
+            Field::Key | Field::Other => drop(scanner.skip()?),
+            Field::Done => {}
+        }
+        Ok(())
+    }
+
+    /// The key in base64 as it came; `None` where there is none and where it is no string.
+    ///
+    /// Read anew from the record each time: who keeps records wants it, who counts them does not.
+    pub fn key(&self) -> Option<Cow<'a, str>> {
+        let mut scanner = Scanner::new(self.raw);
+        let mut key = None;
+        scanner
+            .each(*b"{}", |scanner| {
+                match Field::scan(scanner)? {
+                    Field::Key => key = scanner.text()?,
+                    Field::Done => {}
+                    _ => drop(scanner.skip()?),
+                }
+                Ok(())
+            })
+            .ok()?;
+        key
     }
 
     /// The value's bytes, decoded into a buffer that is used again and again; `None` for a tombstone.

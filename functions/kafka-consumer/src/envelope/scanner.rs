@@ -12,6 +12,9 @@ use memchr::memchr2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Broken;
 
+/// A number of fewer digits fits into 64 bits.
+const SURE_DIGITS: usize = 19;
+
 /// A position in JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scanner<'a> {
@@ -48,9 +51,10 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// The text from a position to where it stands.
-    pub(super) fn since(&self, start: usize) -> Result<&'a str, Broken> {
-        self.text.get(start..self.at).ok_or(Broken)
+    /// The text between two positions.
+    #[inline]
+    pub(super) fn between(&self, start: usize, end: usize) -> Result<&'a str, Broken> {
+        self.text.get(start..end).ok_or(Broken)
     }
 
     #[inline]
@@ -93,7 +97,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8) -> Result<(), Broken> {
+    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Broken> {
         if self.eat(byte) { Ok(()) } else { Err(Broken) }
     }
 
@@ -102,12 +106,22 @@ impl<'a> Scanner<'a> {
     pub(super) fn each(
         &mut self,
         [open, close]: [u8; 2],
-        mut entry: impl FnMut(&mut Self) -> Result<(), Broken>,
+        entry: impl FnMut(&mut Self) -> Result<(), Broken>,
     ) -> Result<(), Broken> {
         self.expect(open)?;
         if self.eat(close) {
             return Ok(());
         }
+        self.rest_of(close, entry)
+    }
+
+    /// Hands the entries from here to the end of an object or array to `entry`.
+    #[inline]
+    pub(super) fn rest_of(
+        &mut self,
+        close: u8,
+        mut entry: impl FnMut(&mut Self) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
         loop {
             entry(self)?;
             if !self.eat(b',') {
@@ -134,7 +148,7 @@ impl<'a> Scanner<'a> {
             let found = memchr2(b'"', b'\\', rest).ok_or(Broken)?;
             if rest.get(found) == Some(&b'"') {
                 self.at += found;
-                let written = self.since(start)?;
+                let written = self.between(start, self.at)?;
                 self.at += 1;
                 return Ok(Quoted { written, escaped });
             }
@@ -148,7 +162,9 @@ impl<'a> Scanner<'a> {
         if self.peek()? == b'"' {
             return Ok(self.string()?.read());
         }
-        self.skip()?;
+        if !self.eat_text(b"null") {
+            self.skip()?;
+        }
         Ok(None)
     }
 
@@ -157,18 +173,23 @@ impl<'a> Scanner<'a> {
     pub(super) fn count(&mut self) -> Result<Option<i64>, Broken> {
         self.peek()?;
         let start = self.at;
-        let mut number = Some(0_i64);
+        let mut number = 0_i64;
         while let Ok(digit @ b'0'..=b'9') = self.byte() {
             number = number
-                .and_then(|number| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
+                .wrapping_mul(10)
+                .wrapping_add(i64::from(digit - b'0'));
             self.at += 1;
         }
-        if self.at > start && ends_scalar(self.byte()?) {
-            return Ok(number);
+        let written = start..self.at;
+        if written.is_empty() || !ends_scalar(self.byte()?) {
+            self.at = start;
+            self.skip()?;
+            return Ok(None);
         }
-        self.at = start;
-        self.skip()?;
-        Ok(None)
+        if written.len() < SURE_DIGITS {
+            return Ok(Some(number));
+        }
+        Ok(self.text.get(written).and_then(|text| text.parse().ok()))
     }
 
     /// Any value: its text.
@@ -187,30 +208,21 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
-        self.since(start)
+        self.between(start, self.at)
     }
 
     /// An object or array, however deep.
     fn skip_nested(&mut self) -> Result<(), Broken> {
         let mut depth = 0_usize;
         loop {
-            // Headers come as arrays of numbers: nothing to see for many bytes in a row. Without `any`, which would
-            // stop at the first and so be compiled byte by byte.
-            while let Some(chunk) = self.rest().first_chunk::<16>()
-                && !chunk
-                    .iter()
-                    .fold(false, |found, byte| found | structural(*byte))
-            {
-                self.at += chunk.len();
-            }
+            self.at += next_structural(self.rest());
             match self.byte()? {
                 b'"' => {
                     self.string()?;
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                _ => {}
+                _ => depth = depth.saturating_sub(1),
             }
             self.at += 1;
             if depth == 0 {
@@ -229,7 +241,27 @@ fn ends_scalar(byte: u8) -> bool {
     )
 }
 
-/// Whether a byte can change how deep an object or array is.
+/// Bytes before the next one that changes how deep an object or array is, or begins a string.
+#[inline]
+fn next_structural(bytes: &[u8]) -> usize {
+    // Headers come as arrays of numbers, with nothing to see for many bytes in a row: they are passed by in blocks.
+    const BLOCK: usize = 16;
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let plain = blocks.iter().take_while(|block| {
+        // Not `any`, which stops at the first and so looks at one byte after the other.
+        !block
+            .iter()
+            .fold(false, |found, byte| found | structural(*byte))
+    });
+    let start = plain.count() * BLOCK;
+    let rest = bytes.get(start..).unwrap_or_default();
+    start
+        + rest
+            .iter()
+            .position(|byte| structural(*byte))
+            .unwrap_or(rest.len())
+}
+
 #[inline]
 fn structural(byte: u8) -> bool {
     // Brackets and braces differ in one bit: `[` and `{`, `]` and `}`.

@@ -85,11 +85,36 @@ fn escapes_in_names_keys_and_values_are_read() {
     assert_eq!((partition.topic.as_str(), partition.number), ("café", 7));
     let record = &partition.records[0];
     assert_eq!((record.offset, record.timestamp), (Some(1), Some(5)));
-    assert_eq!(record.key.as_deref(), Some("aGk="));
+    assert_eq!(record.key().as_deref(), Some("aGk="));
     let mut buffer = Vec::new();
     assert_eq!(
         record.decode_into(&mut buffer),
         Ok(Some([0xff, 0xff, 0x3f].as_slice()))
+    );
+}
+
+#[test]
+fn records_that_begin_alike_are_told_apart() {
+    let event = raw(r#"{"eventSource":"aws:kafka","records":{"t-0":[
+        {"topic":"t","value":"MQ==","offset":1,"value":"Mg=="},{"topic":"t","value":"MQ==","offset":2},
+        {"topic":"t","offset":3,"value":"Mw=="},{"topic":"t","offset":4},{"topic":"t"},{}]}}"#);
+    let partitions = read(&event).unwrap();
+    let seen: Vec<_> = partitions[0]
+        .records
+        .iter()
+        .map(|record| (record.offset, decoded(record)))
+        .collect();
+    let some = |text: &str| Ok(Some(text.to_owned()));
+    assert_eq!(
+        seen,
+        [
+            (None, Err("record has no offset")),
+            (None, Err("record has no offset")),
+            (Some(1), some("2")),
+            (Some(2), some("1")),
+            (Some(3), some("3")),
+            (Some(4), Ok(None)),
+        ]
     );
 }
 
@@ -323,7 +348,11 @@ proptest! {
 
     #[test]
     fn a_kafka_event_is_read_as_serde_json_reads_it(event in event_text()) {
-        prop_assert_eq!(seen(&event), oracle::read(&event), "{}", event);
+        let seen = seen(&event);
+        prop_assert_eq!(&seen, &oracle::read(&event), "{}", event);
+        for record in seen.into_iter().flat_map(BTreeMap::into_values).flatten() {
+            prop_assert_eq!(record.key().map(Cow::into_owned), oracle::key(record.raw), "{}", record.raw);
+        }
     }
 
     #[test]
@@ -362,7 +391,7 @@ proptest! {
             let place = place.index(text.len());
             text.replace_range(place..=place, &with);
         }
-        let record = Record { offset: Some(1), timestamp: None, key: None, value: Ok(Some(text.clone().into())), raw: "" };
+        let record = Record { offset: Some(1), timestamp: None, value: Ok(Some(text.clone().into())), raw: "" };
         let mut buffer = b"earlier".to_vec();
         let ours = record.decode_into(&mut buffer).ok().flatten().map(<[u8]>::to_owned);
         prop_assert_eq!(ours, STANDARD.decode(&text).ok());
