@@ -143,7 +143,7 @@ pub fn plan<'r>(
             (Err(reason), _) => whole(&reason, record.raw.as_bytes()),
         };
         if let (Some(rows), Some(offset)) = (&mut rows, record.offset) {
-            rows.add(offset, record.timestamp, record.key.as_deref(), value)?;
+            rows.add(offset, record.timestamp, record.key().as_deref(), value)?;
         }
         if let Some(rejected) = rejected {
             let expires_at = how.keep.expiry(how.now);

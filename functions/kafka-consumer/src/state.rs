@@ -288,7 +288,6 @@ mod tests {
             timestamp: Some(timestamp + *offset),
             value: Ok(None),
             raw: "{}",
-            key: None,
         };
         offsets.iter().map(record).collect()
     }

@@ -42,7 +42,6 @@ impl Error {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
-    Higher,
 }
 
 /// One figure beside what it is compared with.
@@ -86,7 +85,6 @@ impl Row {
     ) -> Self {
         let ratio = match measure.better {
             Better::Lower => theirs.median / ours.median,
-            Better::Higher => ours.median / theirs.median,
         };
         Self {
             theirs: Some(theirs.median),

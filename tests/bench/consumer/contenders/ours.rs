@@ -1,14 +1,18 @@
 //! The consumer itself, from the payload's bytes to the items it would write.
 
 use std::io;
+use std::sync::Arc;
 
-use kafka_consumer::config::Rules;
-use kafka_consumer::item::{Item, Levels};
-use kafka_consumer::{envelope, plan};
+use kafka_consumer::envelope;
+use kafka_consumer::item::{Batch, Counters, Item, Logs};
+use kafka_consumer::offsets::Offsets;
+use kafka_consumer::plan::{Dimension, How, Keep, plan};
+use kafka_consumer::ruleset::{Pinned, Ruleset};
+use kafka_consumer::state::Advance;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tollkeeper::flow_log::Format;
-use tollkeeper::rollup::{ItemKey, Traffic};
+use tollkeeper::rollup::{ItemKey, Shard, Traffic};
+use tollkeeper::settings::Settings;
 
 use super::sums::{Sums, add};
 
@@ -16,38 +20,60 @@ use super::sums::{Sums, add};
 const NOW: i64 = 1_791_910_000;
 
 /// The items, as a first delivery leaves them.
+#[derive(Default)]
 pub(super) struct Items {
-    logs: Vec<(ItemKey, Item<Levels>)>,
+    levels: Vec<(ItemKey, Item<Logs>)>,
+    errors: Vec<(ItemKey, Item<Logs>)>,
     traffic: Vec<(ItemKey, Item<Traffic>)>,
     unreadable: usize,
 }
 
-pub(super) fn rules(flow_log_format: &str) -> io::Result<Rules> {
-    let mut rules = Rules::default();
-    rules.reading.flow_log_format = Some(Format::parse(flow_log_format).map_err(io::Error::other)?);
-    Ok(rules)
+pub(super) fn rules(flow_log_format: &str) -> io::Result<Pinned> {
+    let pairs = [("FLOW_LOG_FORMAT", flow_log_format)];
+    let ruleset = Ruleset::load(&Settings::from_pairs(&pairs)).map_err(io::Error::other)?;
+    Ok(Pinned::everywhere(Arc::new(ruleset)))
 }
 
-pub(super) fn round(payload: &[u8], rules: &Rules) -> io::Result<Items> {
+pub(super) fn round(payload: &[u8], rules: &Pinned) -> io::Result<Items> {
     let event: Box<RawValue> = serde_json::from_slice(payload)?;
-    let mut items = Items {
-        logs: Vec::new(),
-        traffic: Vec::new(),
-        unreadable: 0,
+    let how = How {
+        rules,
+        keep: Keep { days: 35 },
+        archived: false,
+        now: NOW,
     };
+    let done = Offsets::default();
+    let mut items = Items::default();
     for partition in envelope::read(&event).map_err(io::Error::other)? {
-        let plan = plan::plan(&partition, rules, NOW);
-        let logs = plan.logs.into_iter();
-        let traffic = plan.traffic.into_iter();
-        items.logs.extend(
-            logs.filter_map(|update| Some((update.key.clone(), Item::after(None, &update)?))),
-        );
-        items.traffic.extend(
-            traffic.filter_map(|update| Some((update.key.clone(), Item::after(None, &update)?))),
-        );
+        let shard = Shard {
+            topic: partition.topic,
+            partition: partition.number,
+            epoch: 0,
+        };
+        let advance = Advance::of(partition.records.iter());
+        let plan = plan(&shard, &partition.records, &how).map_err(io::Error::other)?;
+        let batch = Batch {
+            span: advance.map_or((0, -1), |advance| advance.span()),
+            done: &done,
+        };
+        written(plan.levels, batch, &mut items.levels);
+        written(plan.errors, batch, &mut items.errors);
+        written(plan.traffic, batch, &mut items.traffic);
         items.unreadable += plan.quarantine.len();
     }
     Ok(items)
+}
+
+fn written<S: Counters>(
+    dimension: Dimension<S>,
+    batch: Batch<'_>,
+    items: &mut Vec<(ItemKey, Item<S>)>,
+) {
+    for update in dimension.updates {
+        if let Some(item) = Item::after(None, &update, &dimension.cells, batch) {
+            items.push((update.key, item));
+        }
+    }
 }
 
 impl From<Items> for Sums {
@@ -56,12 +82,12 @@ impl From<Items> for Sums {
             unreadable: items.unreadable,
             ..Self::default()
         };
-        for (key, item) in &items.logs {
+        for (key, item) in &items.levels {
             let item = serde_json::to_value(item).unwrap_or_default();
-            // logs#<service>#<hour>
+            // logs#<bucket>#<hour>, and in the item <service>|<level>
             let parts: Vec<&str> = key.pk.split('#').collect();
-            for (level, lines) in item["levels"].as_object().into_iter().flatten() {
-                let key = format!("{}|{}|{level}", part(&parts, 2), part(&parts, 1));
+            for (cell, lines) in item["cells"].as_object().into_iter().flatten() {
+                let key = format!("{}|{cell}", part(&parts, 2));
                 let lines = ["records", "bytes"].map(|name| number(&lines[name]));
                 add(sums.logs.entry(key).or_default(), lines);
             }
