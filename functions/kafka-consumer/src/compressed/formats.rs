@@ -75,7 +75,10 @@ fn zstd(source: &mut Source<'_>, output: &mut Output<'_>) -> Result<(), Reason> 
         finished = decoder
             .decode_blocks(&mut *source, BlockDecodingStrategy::UptoBlocks(1))
             .map_err(|_| Reason::Corrupt(FORMAT))?;
-        drain(FORMAT, &mut decoder, output)?;
+        // Blocks may be empty, and a window is kept back.
+        if decoder.can_collect() > 0 {
+            drain(FORMAT, &mut decoder, output)?;
+        }
     }
     match declared {
         0 => Ok(()),

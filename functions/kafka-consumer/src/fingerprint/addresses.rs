@@ -10,9 +10,17 @@ const LOCAL_PART: usize = 64;
 
 /// Length of the query string of a URL.
 pub(super) fn query(bytes: &[u8]) -> Option<usize> {
+    let within = |byte: &u8| byte.is_ascii_alphanumeric() || b"?_-.[]%".contains(byte);
+    let name = bytes
+        .iter()
+        .take(AHEAD)
+        .take_while(|byte| within(byte))
+        .count();
+    if bytes.get(name) != Some(&b'=') {
+        return None;
+    }
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>)]".contains(byte);
-    let end = bytes.iter().position(ends).unwrap_or(bytes.len());
-    bytes.get(..end)?.contains(&b'=').then_some(end)
+    Some(bytes.iter().position(ends).unwrap_or(bytes.len()).max(name))
 }
 
 /// Length of an e-mail address.

@@ -16,8 +16,22 @@ pub(super) fn is_token_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte)
 }
 
-/// The run of base64 (also URL-safe) at the beginning: its length, and the secret in case it is one.
+/// Bytes of a run that are judged together; each is in two such parts, so that the cut between two saves nothing.
+const PART: usize = 256;
+
+/// The run of base64 (also URL-safe) at the beginning: how much of it was judged, and the secret in case it is one.
 pub(super) fn run(rest: &[u8], beside_key: bool) -> (usize, Option<Secret>) {
+    let length = rest
+        .iter()
+        .take(PART)
+        .take_while(|byte| is_token_part(**byte))
+        .count();
+    let part = rest.get(..length).unwrap_or_default();
+    let is_key =
+        beside_key && length == SECRET_KEY && !part.contains(&b'-') && !part.contains(&b'_');
+    if !is_key && !is_suspect(part) {
+        return (if length < PART { length } else { PART / 2 }, None);
+    }
     let length = rest.iter().take_while(|byte| is_token_part(**byte)).count();
     let padding = rest
         .iter()
@@ -25,20 +39,15 @@ pub(super) fn run(rest: &[u8], beside_key: bool) -> (usize, Option<Secret>) {
         .take(2)
         .take_while(|byte| **byte == b'=')
         .count();
-    let run = rest.get(..length).unwrap_or_default();
-    let whole = length + padding;
-    if beside_key && length == SECRET_KEY && !run.contains(&b'-') && !run.contains(&b'_') {
-        return (length, Some(Secret::of("secret-key", 0, whole)));
-    }
-    let suspect = length >= LONG
-        && (is_random(run)
-            || run
-                .split(|byte| *byte == b'/')
-                .any(|part| part.len() >= LONG && is_random(part)));
-    (
-        length,
-        suspect.then(|| Secret::of("high-entropy", 0, whole)),
-    )
+    let kind = if is_key { "secret-key" } else { "high-entropy" };
+    (length, Some(Secret::of(kind, 0, length + padding)))
+}
+
+fn is_suspect(part: &[u8]) -> bool {
+    let mut segments = part
+        .split(|byte| *byte == b'/')
+        .filter(|segment| segment.len() >= LONG);
+    part.len() >= LONG && (is_random(part) || segments.any(is_random))
 }
 
 /// Whether at least half of a string, and sixteen characters, are in pieces that look like chance; or all of it, where

@@ -43,6 +43,7 @@ pub(super) fn scan(text: &str) -> Redacted {
         at: 0,
         done: 0,
         name_end: 0,
+        run_end: 0,
         token_end: 0,
         url: shapes::Run::default(),
         beside_key: 0,
@@ -57,7 +58,7 @@ pub(super) fn scan(text: &str) -> Redacted {
         out.literal(text.get(scan.done..found.start).unwrap_or_default());
         out.marker(found.kind);
         // A secret that begins in another one's name ends where both do.
-        let named = scan.named.take().filter(|named| named.start < found.end);
+        let named = scan.named.take_if(|named| named.start < found.end);
         let end = named.map_or(found.end, |named| named.end.max(found.end));
         scan.at = text.ceil_char_boundary(end);
         scan.done = scan.at;
@@ -76,6 +77,7 @@ struct Scan<'t> {
     done: usize,
     /// Ends of the runs that were looked at as a whole, so that no byte is looked at again and again.
     name_end: usize,
+    run_end: usize,
     token_end: usize,
     url: shapes::Run,
     /// Up to here a secret access key may belong to the access key id that was seen.
@@ -104,9 +106,14 @@ impl Scan<'_> {
         }
         let rest = self.bytes.get(self.at..)?;
         if is_name_part(byte) && self.at >= self.name_end {
-            let length = rest.iter().take_while(|byte| is_name_part(**byte)).count();
-            self.name_end = self.at + length;
-            self.named = names::named(self.bytes, self.at, length);
+            if self.at >= self.run_end {
+                let length = rest.iter().take_while(|byte| is_name_part(**byte)).count();
+                self.run_end = self.at + length;
+            }
+            self.name_end = self.run_end;
+            if self.named.is_none() {
+                self.named = names::named(self.bytes, self.at, self.run_end - self.at);
+            }
         }
         if byte.is_ascii_alphanumeric() && self.starts_word() {
             self.note_access_key(self.at);
