@@ -3,10 +3,10 @@
 //!
 //! Three kinds of evidence, in this order:
 //! - **a name** that says so: `password=`, `"apiKey": "`, `Authorization:`, `--token`, `user:password@host`, in JSON
-//!   (also JSON within JSON strings), logfmt, headers, URLs, XML and connection strings ([`names`], [`shapes`]);
+//!   (also JSON within JSON strings), logfmt, headers, URLs, XML and connection strings (`names`, `shapes`);
 //! - **a shape** that is known: private keys in PEM, JWTs, AWS's access keys, tokens of well-known issuers by their
-//!   prefix, bearer and basic credentials, e-mail addresses, card numbers that satisfy Luhn ([`shapes`], [`tokens`]);
-//! - **chance**: 32 and more characters of base64 or hexadecimal that no one would choose as a name ([`entropy`]).
+//!   prefix, bearer and basic credentials, e-mail addresses, card numbers that satisfy Luhn (`shapes`, `tokens`);
+//! - **chance**: 32 and more characters of base64 or hexadecimal that no one would choose as a name (`entropy`).
 //!   Trace ids and digests of that length go with them; UUIDs, AWS's resource ids, paths and names stay.
 //!
 //! It errs on the side of hiding: `Unexpected token: foo` loses its `foo`.
