@@ -4,7 +4,7 @@
 //! object reaches travels as its metadata.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::archive::{Archive, ArchiveError, Object, Put, Standing};
@@ -72,15 +72,23 @@ impl Bucket {
         Self { client, place }
     }
 
-    fn call<E>(&self, operation: &'static str, name: &str, error: &E) -> ArchiveError
+    fn call<E>(&self, operation: &'static str, name: &str, error: &SdkError<E>) -> ArchiveError
     where
-        E: std::error::Error + ProvideErrorMetadata,
+        E: std::error::Error + ProvideErrorMetadata + 'static,
     {
+        // Answers to HEAD have no body, so no code but the status.
+        let status = error
+            .raw_response()
+            .map(|answer| format!("HTTP {}", answer.status()));
         ArchiveError::Call {
             operation,
             bucket: self.place.bucket.clone(),
             key: self.place.key(name),
-            code: error.code().unwrap_or("Unreachable").to_owned(),
+            code: error
+                .code()
+                .map(str::to_owned)
+                .or(status)
+                .unwrap_or_else(|| "Unreachable".to_owned()),
             detail: DisplayErrorContext(error).to_string(),
         }
     }

@@ -72,7 +72,7 @@ pub enum ArchiveError {
         bucket: String,
         /// Key of the object.
         key: String,
-        /// AWS error code, or `Unreachable`.
+        /// AWS error code, else the HTTP status, else `Unreachable`.
         code: String,
         /// The SDK's account of it.
         detail: String,
@@ -94,7 +94,7 @@ impl ArchiveError {
         match self {
             Self::Call { code, .. } => !matches!(
                 code.as_str(),
-                "AccessDenied" | "Forbidden" | "NoSuchBucket" | "PermanentRedirect"
+                "AccessDenied" | "HTTP 403" | "NoSuchBucket" | "PermanentRedirect"
             ),
             Self::Contended { .. } => true,
             Self::Compression(_) => false,

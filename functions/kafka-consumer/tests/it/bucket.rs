@@ -1,9 +1,11 @@
 //! The calls that reach S3.
 
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use aws_sdk_s3::error::ErrorMetadata;
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
+use aws_sdk_s3::primitives::SdkBody;
 use aws_sdk_s3::types::error::NotFound;
 use aws_sdk_s3::{Client, Config};
 use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
@@ -171,4 +173,13 @@ async fn a_write_that_meets_another_is_a_conflict_and_any_other_failure_an_error
         assert!(error.to_string().starts_with(&begin), "{error}");
         assert_eq!(error.is_transient(), transient, "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_code_is_named_by_its_status() {
+    let rule = mock!(Client::head_object)
+        .then_http_response(|| HttpResponse::new(403.try_into().unwrap(), SdkBody::empty()));
+    let error = bucket(&[&rule]).standing("x").await.unwrap_err();
+    assert!(error.to_string().contains("failed (HTTP 403): "), "{error}");
+    assert!(!error.is_transient());
 }
