@@ -98,22 +98,27 @@ impl DayTally {
         }
     }
 
-    /// Counts a record if it started on this day at one of the interfaces.
+    /// Counts a record if it started on this day at one of the interfaces; an odd one as a bad line.
     pub fn count(
         &mut self,
         record: &Record<'_>,
         is_nat: impl Fn(&str) -> bool,
         ranges: Option<&IpRanges>,
     ) {
-        let Some(hour) = Hour::of_unix_seconds(record.start) else {
+        if is_nat(record.recorder()) && self.count_at_nat(record, ranges).is_none() {
             self.bad_line();
-            return;
-        };
-        if self.seconds.contains(&record.start) && is_nat(record.recorder()) {
-            // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
-            self.tally
-                .count(record.recorder(), hour, &Counted::of(record, ranges));
         }
+    }
+
+    fn count_at_nat(&mut self, record: &Record<'_>, ranges: Option<&IpRanges>) -> Option<()> {
+        let start = record.start().ok()?;
+        let hour = Hour::of_unix_seconds(start)?;
+        if self.seconds.contains(&start) {
+            // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
+            let counted = Counted::of(record, ranges).ok()?;
+            self.tally.count(record.recorder(), hour, &counted);
+        }
+        Some(())
     }
 
     /// Counts a line that could not be read.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::field::{ABSENT, FIELDS, Field, Use, is_name, known};
 use super::record::{LineError, Record};
 use super::words::MAX_COLUMNS;
 
@@ -9,36 +10,12 @@ use super::words::MAX_COLUMNS;
 const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
                        start end action log-status";
 
-/// Longest name that a field of a header line may have.
-const LONGEST_NAME: usize = 64;
-
-/// The fields that a record is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    AccountId,
-    InterfaceId,
-    ResourceId,
-    NextHopInterfaceId,
-    SrcAddr,
-    DstAddr,
-    PktSrcAddr,
-    PktDstAddr,
-    Packets,
-    Bytes,
-    Start,
-    Action,
-    LogStatus,
-    PktSrcService,
-    PktDstService,
-}
-
 /// The order of a log's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
-    /// Columns of a line.
-    pub(super) columns: usize,
-    /// The columns that are read, in order; the others are passed over.
-    pub(super) read: Vec<(usize, Field)>,
+    columns: usize,
+    /// Where each field stands, from 0.
+    at: [usize; FIELDS],
     unknown: Vec<String>,
 }
 
@@ -65,7 +42,7 @@ impl Format {
         static VERSION_2: LazyLock<Format> = LazyLock::new(|| {
             Format::parse(DEFAULT).unwrap_or(Format {
                 columns: 0,
-                read: Vec::new(),
+                at: [ABSENT; FIELDS],
                 unknown: Vec::new(),
             })
         });
@@ -100,7 +77,7 @@ impl Format {
         if names.len() > MAX_COLUMNS {
             return Err(FormatError::TooMany);
         }
-        let (mut read, mut unknown) = (Vec::new(), Vec::new());
+        let (mut at, mut unknown) = ([ABSENT; FIELDS], Vec::new());
         for (column, name) in names.iter().enumerate() {
             let Some(usage) = known(name) else {
                 unknown.push((*name).to_owned());
@@ -109,24 +86,35 @@ impl Format {
             if names.iter().take(column).any(|other| other == name) {
                 return Err(FormatError::Twice((*name).to_owned()));
             }
-            if let Use::Read(field) = usage {
-                read.push((column, field));
+            if let Use::Read(field) = usage
+                && let Some(slot) = at.get_mut(field as usize)
+            {
+                *slot = column;
             }
         }
-        let has = |field: Field| read.iter().any(|(_, read)| *read == field);
-        if !has(Field::InterfaceId) && !has(Field::ResourceId) {
+        let format = Self {
+            columns: names.len(),
+            at,
+            unknown,
+        };
+        if format.lacks(Field::InterfaceId) && format.lacks(Field::ResourceId) {
             return Err(FormatError::Lacks("interface-id"));
         }
         for (field, name) in [(Field::Bytes, "bytes"), (Field::Start, "start")] {
-            if !has(field) {
+            if format.lacks(field) {
                 return Err(FormatError::Lacks(name));
             }
         }
-        Ok(Self {
-            columns: names.len(),
-            read,
-            unknown,
-        })
+        Ok(format)
+    }
+
+    fn lacks(&self, field: Field) -> bool {
+        self.column(field) == ABSENT
+    }
+
+    /// Where a field stands, from 0.
+    pub(super) fn column(&self, field: Field) -> usize {
+        self.at.get(field as usize).copied().unwrap_or(ABSENT)
     }
 
     /// Names in a header line that no version has, as far as is known here: their columns are passed over.
@@ -156,7 +144,10 @@ impl Format {
     }
 
     /// Reads one line of this format.
-    pub fn read<'a>(&self, line: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Record<'a>, LineError> {
+    pub fn read<'a>(
+        &'a self,
+        line: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> Result<Record<'a>, LineError> {
         Record::read(self, line.as_ref())
     }
 }
@@ -172,59 +163,6 @@ fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         })
 }
 
-/// A name as AWS makes them: lower-case words and numbers with dashes between.
-fn is_name(word: &[u8]) -> bool {
-    word.len() <= LONGEST_NAME
-        && word.first().is_some_and(u8::is_ascii_lowercase)
-        && word
-            .iter()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-')
-}
-
-/// What is done with a field.
-enum Use {
-    Read(Field),
-    PassOver,
-}
-
-/// `None` for a name of no version.
-#[rustfmt::skip]
-fn known(name: &str) -> Option<Use> {
-    Some(Use::Read(match name {
-        "account-id" => Field::AccountId,
-        "interface-id" => Field::InterfaceId,
-        "srcaddr" => Field::SrcAddr,
-        "dstaddr" => Field::DstAddr,
-        "packets" => Field::Packets,
-        "bytes" => Field::Bytes,
-        "start" => Field::Start,
-        "action" => Field::Action,
-        "log-status" => Field::LogStatus,
-        "pkt-srcaddr" => Field::PktSrcAddr,
-        "pkt-dstaddr" => Field::PktDstAddr,
-        "pkt-src-aws-service" => Field::PktSrcService,
-        "pkt-dst-aws-service" => Field::PktDstService,
-        "resource-id" => Field::ResourceId,
-        "next-hop-interface-id" => Field::NextHopInterfaceId,
-        // Versions 2, 3, 4, 5, 7, 8, 10 and 11.
-        "version" | "srcport" | "dstport" | "protocol" | "end"
-        | "vpc-id" | "subnet-id" | "instance-id" | "tcp-flags" | "type"
-        | "region" | "az-id" | "sublocation-type" | "sublocation-id"
-        | "flow-direction" | "traffic-path"
-        | "ecs-cluster-arn" | "ecs-cluster-name" | "ecs-container-instance-arn" | "ecs-container-instance-id"
-        | "ecs-container-id" | "ecs-second-container-id" | "ecs-service-name" | "ecs-task-definition-arn"
-        | "ecs-task-arn" | "ecs-task-id"
-        | "reject-reason"
-        | "encryption-status"
-        | "instance-tag" | "instance-tag-2" | "interface-tag" | "interface-tag-2" | "asg-tag" | "asg-tag-2"
-        | "interface-type" | "next-hop-subnet-id" | "next-hop-az-id" | "next-hop-vpc-id" | "next-hop-interface-type" =>
-        {
-            return Some(Use::PassOver);
-        }
-        _ => return None,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,10 +172,10 @@ mod tests {
         let format = Format::parse("bytes vpc-id interface-id start pkt-srcaddr").unwrap();
         let record = format.read("1500 vpc-1 eni-9 1791900000 10.0.1.5").unwrap();
         assert_eq!(
-            (record.bytes, record.interface_id, record.start),
-            (1500, "eni-9", 1_791_900_000)
+            (record.bytes(), record.interface_id(), record.start()),
+            (Ok(1500), "eni-9", Ok(1_791_900_000))
         );
-        assert_eq!(record.pkt_src, Some("10.0.1.5".parse().unwrap()));
+        assert_eq!(record.word(Field::PktSrcAddr), Some(&b"10.0.1.5"[..]));
     }
 
     #[test]
@@ -262,7 +200,8 @@ mod tests {
                    interface-tag-2 asg-tag asg-tag-2 interface-type next-hop-interface-id next-hop-subnet-id \
                    next-hop-az-id next-hop-vpc-id next-hop-interface-type";
         let format = Format::parse(all).unwrap();
-        assert_eq!((format.columns(), format.read.len()), (54, 15));
+        assert_eq!(format.columns(), 54);
+        assert!(!format.at.contains(&ABSENT));
     }
 
     #[test]
@@ -290,7 +229,7 @@ mod tests {
     fn a_header_may_name_fields_of_versions_to_come() {
         let format = Format::header(b"interface-id colour-2 bytes start").unwrap();
         assert_eq!(format.unknown_fields(), ["colour-2"]);
-        assert_eq!(format.read("eni-1 red 5 1").unwrap().bytes, 5);
+        assert_eq!(format.read("eni-1 red 5 1").unwrap().bytes(), Ok(5));
         assert!(Format::header(b"interface-id Colour! bytes start").is_err());
         assert!(Format::header(b"interface-id bytes").is_err());
     }

@@ -22,7 +22,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::record::{LogStatus, Record};
+use super::field::Field;
+use super::record::{LineError, LogStatus, Record};
 use crate::services::nat64;
 
 /// A counted leg.
@@ -97,69 +98,96 @@ pub enum NatSide<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The leg of a NAT gateway that this record would be.
-    pub fn nat_side(&self) -> NatSide<'a> {
-        match self.status {
-            LogStatus::NoData => return NatSide::NoData,
-            LogStatus::SkipData => return NatSide::SkipData,
-            LogStatus::Ok if !self.accepted => return NatSide::Rejected,
+    /// The leg of a NAT gateway that this record would be. Columns that do not matter to the answer are not looked at.
+    pub fn nat_side(&self) -> Result<NatSide<'a>, LineError> {
+        match self.status()? {
+            LogStatus::NoData => return Ok(NatSide::NoData),
+            LogStatus::SkipData => return Ok(NatSide::SkipData),
             LogStatus::Ok => {}
         }
+        if !self.accepted()? {
+            return Ok(NatSide::Rejected);
+        }
+        let (Some(src), Some(dst)) = (self.word(Field::SrcAddr), self.word(Field::DstAddr)) else {
+            return Ok(NatSide::NoPacketAddresses);
+        };
+        let packet = (self.word(Field::PktSrcAddr), self.word(Field::PktDstAddr));
         if self.is_regional_nat() {
-            self.regional_side()
+            let (pkt_src, pkt_dst) = (packet.0.unwrap_or(src), packet.1.unwrap_or(dst));
+            self.regional_side([src, dst, pkt_src, pkt_dst])
+        } else if let (Some(pkt_src), Some(pkt_dst)) = packet {
+            self.zonal_side([src, dst, pkt_src, pkt_dst])
         } else {
-            self.zonal_side()
+            Ok(NatSide::NoPacketAddresses)
         }
     }
 
     /// Whether a regional NAT gateway recorded.
     pub fn is_regional_nat(&self) -> bool {
-        self.interface_id.is_empty() && self.resource_id.starts_with("nat-")
+        self.word(Field::InterfaceId).is_none()
+            && self
+                .word(Field::ResourceId)
+                .is_some_and(|id| id.starts_with(b"nat-"))
     }
 
-    fn zonal_side(&self) -> NatSide<'a> {
-        let (Some(src), Some(dst), Some(pkt_src), Some(pkt_dst)) =
-            (self.src, self.dst, self.pkt_src, self.pkt_dst)
-        else {
-            return NatSide::NoPacketAddresses;
-        };
+    fn zonal_side(&self, ends: [&[u8]; 4]) -> Result<NatSide<'a>, LineError> {
+        let [src, dst, pkt_src, pkt_dst] = ends;
+        // AWS spells an address in one way only, so most outer legs show without reading any.
+        if src == pkt_src && dst == pkt_dst {
+            return Ok(NatSide::Outer);
+        }
+        let [src, dst, pkt_src, pkt_dst] = self.addresses(ends)?;
         match (src == pkt_src, dst == pkt_dst) {
             (true, false) => self.upload(pkt_src, pkt_dst),
             (false, true) => self.download(pkt_dst, pkt_src),
-            _ => NatSide::Outer,
+            _ => Ok(NatSide::Outer),
         }
     }
 
-    fn regional_side(&self) -> NatSide<'a> {
-        let (Some(src), Some(dst)) = (self.src, self.dst) else {
-            return NatSide::NoPacketAddresses;
-        };
-        let (pkt_src, pkt_dst) = (self.pkt_src.unwrap_or(src), self.pkt_dst.unwrap_or(dst));
+    fn regional_side(&self, ends: [&[u8]; 4]) -> Result<NatSide<'a>, LineError> {
+        let [src, dst, pkt_src, pkt_dst] = self.addresses(ends)?;
         if src == pkt_src && is_inner(src, pkt_dst) {
             self.upload(src, pkt_dst)
         } else if dst == pkt_dst && is_inner(dst, pkt_src) {
             self.download(dst, pkt_src)
         } else {
-            NatSide::Outer
+            Ok(NatSide::Outer)
         }
     }
 
-    fn upload(&self, source: IpAddr, remote: IpAddr) -> NatSide<'a> {
-        NatSide::Counted(Flow {
+    fn addresses(&self, ends: [&[u8]; 4]) -> Result<[IpAddr; 4], LineError> {
+        let [src_word, dst_word, pkt_src, pkt_dst] = ends;
+        let src = self.address(Field::SrcAddr, src_word)?;
+        let dst = self.address(Field::DstAddr, dst_word)?;
+        // On an inner leg one of them is spelt as the one just read.
+        let again = |field, word, other: &[u8], address| {
+            if word == other {
+                Ok(address)
+            } else {
+                self.address(field, word)
+            }
+        };
+        let pkt_src = again(Field::PktSrcAddr, pkt_src, src_word, src)?;
+        let pkt_dst = again(Field::PktDstAddr, pkt_dst, dst_word, dst)?;
+        Ok([src, dst, pkt_src, pkt_dst])
+    }
+
+    fn upload(&self, source: IpAddr, remote: IpAddr) -> Result<NatSide<'a>, LineError> {
+        Ok(NatSide::Counted(Flow {
             leg: Leg::A,
             source,
             remote,
-            remote_service: self.pkt_dst_service,
-        })
+            remote_service: self.pkt_dst_service()?,
+        }))
     }
 
-    fn download(&self, source: IpAddr, remote: IpAddr) -> NatSide<'a> {
-        NatSide::Counted(Flow {
+    fn download(&self, source: IpAddr, remote: IpAddr) -> Result<NatSide<'a>, LineError> {
+        Ok(NatSide::Counted(Flow {
             leg: Leg::D,
             source,
             remote,
-            remote_service: self.pkt_src_service,
-        })
+            remote_service: self.pkt_src_service()?,
+        }))
     }
 }
 

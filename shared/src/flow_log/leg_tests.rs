@@ -1,16 +1,16 @@
+use std::sync::LazyLock;
+
 use super::super::Format;
 use super::*;
 
 const FIELDS: &str = "version interface-id srcaddr dstaddr bytes start pkt-srcaddr pkt-dstaddr action log-status \
                       pkt-src-aws-service pkt-dst-aws-service";
 
+static FORMAT: LazyLock<Format> = LazyLock::new(|| Format::parse(FIELDS).unwrap());
+
 fn side(line: &str) -> NatSide<'_> {
     // 10.0.1.5 instance, 10.0.0.9 NAT, 52.216.0.1 S3.
-    Format::parse(FIELDS)
-        .unwrap()
-        .read(line)
-        .unwrap()
-        .nat_side()
+    FORMAT.read(line).unwrap().nat_side().unwrap()
 }
 
 fn to_s3(leg: Leg, source: &str, remote: &str) -> NatSide<'static> {
@@ -61,15 +61,18 @@ fn what_cannot_be_counted_says_why() {
 
 /// `src dst pkt-src pkt-dst` at a regional gateway, S3 at the far end.
 fn regional(ends: &str) -> NatSide<'static> {
-    let format = Format::parse(
-        "interface-id resource-id bytes start srcaddr dstaddr pkt-srcaddr pkt-dstaddr pkt-src-aws-service \
-         pkt-dst-aws-service",
-    );
+    static REGIONAL: LazyLock<Format> = LazyLock::new(|| {
+        Format::parse(
+            "interface-id resource-id bytes start srcaddr dstaddr pkt-srcaddr pkt-dstaddr pkt-src-aws-service \
+             pkt-dst-aws-service",
+        )
+        .unwrap()
+    });
     let line = format!("- nat-0a1b2c3d 700 1 {ends} S3 S3");
     let line: &'static str = Box::leak(line.into_boxed_str());
-    let record = format.unwrap().read(line).unwrap();
+    let record = REGIONAL.read(line).unwrap();
     assert_eq!(record.recorder(), "nat-0a1b2c3d");
-    record.nat_side()
+    record.nat_side().unwrap()
 }
 
 #[test]
@@ -103,4 +106,37 @@ fn a_nat64_address_is_the_remote_whatever_the_instance_has() {
         regional(&format!("{remote} {source} {remote} {source}")),
         to_s3(Leg::D, source, remote)
     );
+}
+
+#[test]
+fn an_address_counts_as_itself_however_it_is_spelt() {
+    // The packet's destination is the leg's own: an outer leg, not an upload.
+    assert_eq!(
+        side("5 eni-n 2600::1 2600::0:5 7 1 2600::1 2600::5 ACCEPT OK - S3"),
+        NatSide::Outer
+    );
+}
+
+#[test]
+fn what_matters_to_the_answer_must_be_what_it_should_be() {
+    let error = |line: &str| {
+        let side = FORMAT.read(line).unwrap().nat_side();
+        side.unwrap_err().to_string()
+    };
+    for (line, expected) in [
+        (
+            "5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0 ACCEPT OK - S3",
+            "column 8 is not an IP address",
+        ),
+        (
+            "5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0.1 DROP OK - S3",
+            "column 9 is not ACCEPT or REJECT",
+        ),
+        (
+            "5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0.1 ACCEPT YES - S3",
+            "column 10 is not OK, NODATA or SKIPDATA",
+        ),
+    ] {
+        assert_eq!(error(line), format!("flow-log {expected}"));
+    }
 }

@@ -5,6 +5,7 @@
 //! record and without interpreting a column that nothing here needs; it refuses to know where the lines come from,
 //! which interface is a NAT gateway's, and who an address is.
 
+mod field;
 mod format;
 mod leg;
 mod parse;

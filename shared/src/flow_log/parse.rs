@@ -16,24 +16,37 @@ pub(super) fn signed(word: &[u8]) -> Option<i64> {
 }
 
 fn digits(word: &[u8]) -> Option<u64> {
-    /// Any number of so many digits fits.
-    const SAFE: usize = 19;
     if word.is_empty() {
         return None;
     }
     let mut value: u64 = 0;
-    for (index, byte) in word.iter().enumerate() {
+    let (eights, rest) = word.as_chunks::<8>();
+    for eight in eights {
+        value = value
+            .checked_mul(100_000_000)?
+            .checked_add(eight_digits(*eight)?)?;
+    }
+    for byte in rest {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        value = if index < SAFE {
-            value * 10 + u64::from(digit)
-        } else {
-            value.checked_mul(10)?.checked_add(u64::from(digit))?
-        };
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
     }
     Some(value)
+}
+
+/// Eight digits at once: pairs, then pairs of pairs, then both halves, each in its own part of the register.
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let digits = u64::from_le_bytes(text) ^ 0x3030_3030_3030_3030;
+    // Adding 118 sets the high bit of a byte from 10 on; it carries into the next byte only where its own is set.
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & HIGH != 0 {
+        return None;
+    }
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 /// An address of either family.

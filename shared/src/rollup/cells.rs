@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::flow_log::{Leg, NatSide, Record};
+use crate::flow_log::{Leg, LineError, NatSide, Record};
 use crate::services::{IpRanges, Label};
 
 /// What sums are kept by: direction, source address and far end. On the wire `A|10.0.1.5|S3|us-east-1`.
@@ -105,26 +105,29 @@ pub enum Counted<'a> {
 impl<'a> Counted<'a> {
     /// What a record counts as. Where a table is given its label and region win; without one (or where it does not
     /// know the address) the log's own service field is used and the region stays unknown.
-    pub fn of(record: &Record<'a>, ranges: Option<&'a IpRanges>) -> Self {
-        let sums = Sums {
-            bytes: record.bytes,
-            packets: record.packets,
-            flows: 1,
-        };
-        match record.nat_side() {
+    pub fn of(record: &Record<'a>, ranges: Option<&'a IpRanges>) -> Result<Self, LineError> {
+        Ok(match record.nat_side()? {
             NatSide::Counted(flow) => {
                 let key = CellKey {
                     leg: flow.leg,
                     source: Some(flow.source),
                     remote: label(ranges, flow.remote, flow.remote_service),
                 };
-                Self::Cell(key, sums)
+                Self::Cell(key, sums(record)?)
             }
-            NatSide::NoPacketAddresses => Self::Unclassified(sums),
+            NatSide::NoPacketAddresses => Self::Unclassified(sums(record)?),
             NatSide::SkipData => Self::Skipped,
             NatSide::Outer | NatSide::Rejected | NatSide::NoData => Self::Nothing,
-        }
+        })
     }
+}
+
+fn sums(record: &Record<'_>) -> Result<Sums, LineError> {
+    Ok(Sums {
+        bytes: record.bytes()?,
+        packets: record.packets()?,
+        flows: 1,
+    })
 }
 
 fn label<'a>(ranges: Option<&'a IpRanges>, remote: IpAddr, field: Option<&'a str>) -> Label<'a> {
@@ -179,7 +182,7 @@ mod tests {
             .unwrap();
         let file = br#"{"createDate": "x", "prefixes": [{"ip_prefix": "3.5.0.0/19", "region": "eu-west-1", "service": "S3"}]}"#;
         let table = IpRanges::from_json(file).unwrap();
-        let cell = |ranges| match Counted::of(&record, ranges) {
+        let cell = |ranges| match Counted::of(&record, ranges).unwrap() {
             Counted::Cell(key, sums) => (key.to_string(), sums.bytes),
             other => panic!("{other:?}"),
         };

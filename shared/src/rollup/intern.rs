@@ -38,7 +38,8 @@ impl Cells {
 
     /// The number of a cell; a new one where it was not seen before.
     pub fn id(&mut self, key: &CellKey<'_>) -> u32 {
-        let label = match self.by_label.number(key.remote, &self.labels, label) {
+        let remote = (key.remote.service, some(key.remote.region));
+        let label = match self.by_label.number(remote, &self.labels, label) {
             Number::Known(label) => label,
             Number::New(label) => {
                 let Label { service, region } = key.remote;
@@ -63,10 +64,11 @@ impl Cells {
     /// The cell of a number; `None` of a number that was not given here.
     pub fn key(&self, id: u32) -> Option<CellKey<'_>> {
         let cell = self.seen.get(id as usize)?;
+        let (service, region) = self.labels.get(cell.label as usize)?;
         Some(CellKey {
             leg: cell.leg,
             source: cell.source,
-            remote: label(self.labels.get(cell.label as usize)?),
+            remote: Label::new(service, region),
         })
     }
 
@@ -86,8 +88,14 @@ impl Cells {
     }
 }
 
-fn label((service, region): &(Box<str>, Box<str>)) -> Label<'_> {
-    Label::new(service, region)
+fn label((service, region): &(Box<str>, Box<str>)) -> (&str, Option<&str>) {
+    (service, some(region))
+}
+
+/// An empty text is compared by its length alone: where it is stored it points nowhere, and a comparison that masks out
+/// all of an unmapped page costs a hundred cycles.
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// Finds the numbers of things by the things, which lie with the caller in the order of their numbers.

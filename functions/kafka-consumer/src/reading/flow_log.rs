@@ -56,17 +56,18 @@ fn reason(error: &LineError, told: bool) -> String {
 
 /// Where a record counts, and as what; `None` where it counts nowhere on purpose.
 fn place<'a>(record: &Record<'a>, rules: &'a Rules) -> Result<Option<Entry<'a>>, String> {
-    let counted = Counted::of(record, rules.ranges.as_ref());
+    let counted = Counted::of(record, rules.ranges.as_ref()).map_err(|error| error.to_string())?;
     if counted == Counted::Nothing {
         return Ok(None);
     }
-    let hour = Hour::of_unix_seconds(record.start)
+    let start = record.start().map_err(|error| error.to_string())?;
+    let hour = Hour::of_unix_seconds(start)
         .ok_or("flow-log line starts outside the calendar".to_owned())?;
     let interface = record.recorder();
     if !is_recorder(interface) {
         return Err("flow-log line names no interface and no regional NAT gateway".to_owned());
     }
-    let account = match record.account_id {
+    let account = match record.account_id() {
         "" => "unknown",
         account if account == "unknown" || is_account(account) => account,
         _ => return Err("flow-log line names no account".to_owned()),
