@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tollkeeper::finding::Finding;
 use tollkeeper::plan::PlanSummary;
-use tollkeeper::rollup::{CellKey, Shard, Traffic};
+use tollkeeper::rollup::{CellKey, Shard, Traffic, log_bucket};
 use tollkeeper::time::Hour;
 
 fn golden(name: &str) -> Value {
@@ -53,7 +53,10 @@ fn a_logs_item_is_found_under_its_key() {
         partition: 2,
         epoch: 0,
     };
-    let key = shard.logs("checkout", Hour::of_unix_seconds(1_791_900_000).unwrap());
+    let key = shard.levels(
+        log_bucket("checkout"),
+        Hour::of_unix_seconds(1_791_900_000).unwrap(),
+    );
     assert_eq!(
         (item["pk"].as_str(), item["sk"].as_str()),
         (Some(key.pk.as_str()), Some(key.sk.as_str()))

@@ -224,7 +224,7 @@ mod tests {
     fn update(offsets: &[i64]) -> Update<(u32, u64)> {
         Update {
             key: ItemKey {
-                pk: "logs#3#2026-10-13T14".to_owned(),
+                pk: "logs#1#2026-10-13T14".to_owned(),
                 sk: "levels#app-logs#2#0".to_owned(),
             },
             expires_at: 1_794_927_600,

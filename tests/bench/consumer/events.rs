@@ -47,6 +47,7 @@ pub(super) fn event(kind: Kind) -> String {
     )
 }
 
+/// Records of a partition, of `most` bytes together.
 fn records(
     random: &mut StdRng,
     topic: &str,
@@ -54,35 +55,35 @@ fn records(
     most: usize,
     flawed: bool,
 ) -> String {
-    let mut records = String::new();
+    let mut records = Vec::new();
+    let mut length = 0;
     let mut offset: u64 = random.random_range(1_000_000..2_000_000);
     let mut at = START_MS;
-    while records.len() < most {
-        if !records.is_empty() {
-            records.push(',');
-        }
+    while length < most {
         offset += 1;
         // The event spans two hours.
         at = START_MS + (at - START_MS + random.random_range(0..3_000)) % (2 * HOUR_MS);
-        let value = value(random, topic, at, flawed).map_or("null".to_owned(), |value| {
-            format!("\"{}\"", STANDARD.encode(value))
-        });
+        let value = value(random, topic, at, flawed);
+        let value = value.map_or("null".to_owned(), |value| quoted(&value));
         let key = match random.random_range(0..2) {
             0 => "null".to_owned(),
-            _ => format!(
-                "\"{}\"",
-                STANDARD.encode(random.random::<u64>().to_string())
-            ),
+            _ => quoted(random.random::<u64>().to_string().as_bytes()),
         };
         let headers = match random.random_range(0..10) {
             0 => r#"[{"source":[118,101,99,116,111,114,45,49]}]"#,
             _ => "[]",
         };
-        records.push_str(&format!(
+        let record = format!(
             r#"{{"topic":"{topic}","partition":{partition},"offset":{offset},"timestamp":{at},"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
-        ));
+        );
+        length += record.len() + 1;
+        records.push(record);
     }
-    records
+    records.join(",")
+}
+
+fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", STANDARD.encode(bytes))
 }
 
 /// `None` for a tombstone.

@@ -2,7 +2,7 @@
 //!
 //! A contender prepares its input, then does one round of the work for each line on its standard input and answers with
 //! one line of JSON, `{"cpu_ms": 4.1, "peak_kb": 20480, "digest": "..."}`: the CPU time of the round, all its threads
-//! together, and what came out. A floor, which does only a part of the work, has no digest. This module refuses to know
+//! together, the most memory it has had so far, and what came out. A floor, which does only a part of the work, has no digest. This module refuses to know
 //! what the work is.
 
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use crate::report::{Error, Sample};
 /// Rounds before those that count: caches, and compilers at run time, are warm then.
 const WARM_UP: usize = 3;
 /// No round of any contender comes near this.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// How to start a contender.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,10 @@ impl Running {
 
     fn outcome(&self) -> Option<Outcome> {
         let cpu = self.answers.iter().map(|answer| answer.cpu_ms);
-        let peak = self.answers.iter().map(|answer| answer.peak_kb / 1_000.0);
+        let peak = self
+            .answers
+            .iter()
+            .map(|answer| answer.peak_kb * 1_024.0 / 1e6);
         Some(Outcome {
             name: self.name,
             cpu: Sample::of(cpu.collect())?,
@@ -170,7 +173,7 @@ mod tests {
     }
 
     fn constant(name: &'static str, cpu: u32, digest: &str) -> Program {
-        let answer = format!(r#"{{"cpu_ms":{cpu},"peak_kb":2000,"digest":{digest}}}"#);
+        let answer = format!(r#"{{"cpu_ms":{cpu},"peak_kb":1000,"digest":{digest}}}"#);
         shell(name, &format!("while read go; do echo '{answer}'; done"))
     }
 
@@ -191,7 +194,7 @@ mod tests {
                 ("peer", Sample::exact(20.0))
             ]
         );
-        assert_eq!(outcomes[0].peak, Sample::exact(2.0));
+        assert_eq!(outcomes[0].peak, Sample::exact(1.024));
     }
 
     #[tokio::test]

@@ -42,6 +42,8 @@ impl Error {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
+    #[expect(dead_code, reason = "no benchmark of throughput or recall yet")]
+    Higher,
 }
 
 /// One figure beside what it is compared with.

@@ -39,7 +39,7 @@ fn key() -> ItemKey {
         partition: 2,
         epoch: 0,
     };
-    shard.levels(3, Hour::of_unix_seconds(1_791_900_000).unwrap())
+    shard.levels(1, Hour::of_unix_seconds(1_791_900_000).unwrap())
 }
 
 fn text(value: &str) -> AttributeValue {
@@ -58,7 +58,7 @@ async fn items_are_read_strongly_consistent_under_their_key() {
             let key = request.key().unwrap();
             request.table_name() == Some("rollups")
                 && request.consistent_read() == Some(true)
-                && key["pk"] == text("logs#3#2026-10-13T14")
+                && key["pk"] == text("logs#1#2026-10-13T14")
                 && key["sk"] == text("levels#app-logs#2#0")
         })
         .then_output(|| {
@@ -74,7 +74,7 @@ async fn items_are_read_strongly_consistent_under_their_key() {
             ];
             let cells = cells.map(|(name, lines)| (name.to_owned(), lines)).into();
             GetItemOutput::builder()
-                .item("pk", text("logs#3#2026-10-13T14"))
+                .item("pk", text("logs#1#2026-10-13T14"))
                 .item("sk", text("levels#app-logs#2#0"))
                 .item("schema", text("rollup/v1"))
                 .item("version", count("12"))
