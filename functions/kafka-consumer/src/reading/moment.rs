@@ -50,43 +50,34 @@ fn of_fraction(number: f64) -> Option<i64> {
 /// `2026-10-13T14:00:05.123Z` or with `+02:00`: what nearly all loggers write. `None` for other spellings, years
 /// before 1970 and leap seconds: jiff knows them.
 fn rfc_3339(text: &[u8]) -> Option<i64> {
-    let (fixed, rest) = text.split_first_chunk::<19>()?;
-    let [
-        y1,
-        y2,
-        y3,
-        y4,
-        b'-',
-        m1,
-        m2,
-        b'-',
-        d1,
-        d2,
-        b'T',
-        h1,
-        h2,
-        b':',
-        i1,
-        i2,
-        b':',
-        s1,
-        s2,
-    ] = *fixed
-    else {
+    let (date, rest) = text.split_first_chunk()?;
+    let (day, rest) = rest.split_first_chunk()?;
+    let (clock, rest) = rest.split_first_chunk()?;
+    let [century, _, years, _, _, month, ..] = pairs(*date, b"0000-00-")?;
+    let [d1, d2, b'T'] = *day else {
         return None;
     };
-    let year = i64::from(two(y1, y2)?) * 100 + i64::from(two(y3, y4)?);
-    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
-    let (hour, minute, second) = (two(h1, h2)?, two(i1, i2)?, two(s1, s2)?);
-    let calendar = (1970..9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_of(year, month)).contains(&day);
-    if !calendar || hour > 23 || minute > 59 || second > 59 {
+    let day = two(d1, d2)?;
+    let [hour, _, _, minute, _, _, second, _] = pairs(*clock, b"00:00:00")?;
+    let year = u32::from(century) * 100 + u32::from(years);
+    let is_date = (1970..9999).contains(&year) && (1..=days_of(year, month)).contains(&day);
+    if !is_date || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let days = days_since_1970(year, i64::from(month), i64::from(day));
-    let clock = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-    Some(days * 86_400 + clock - offset(fraction(rest)?)?)
+    let days = days_since_1970(year, u32::from(month), u32::from(day));
+    let clock = u32::from(hour) * 3600 + u32::from(minute) * 60 + u32::from(second);
+    Some(i64::from(days) * 86_400 + i64::from(clock) - offset(fraction(rest)?)?)
+}
+
+/// Eight characters as the numbers that each two of them in a row make, if they are digits where the pattern has a
+/// zero and what the pattern has elsewhere.
+fn pairs(text: [u8; 8], pattern: &[u8; 8]) -> Option<[u8; 8]> {
+    const HIGHEST: u64 = u64::MAX / 255 * 0x80;
+    // A digit of 10 or more reaches the highest bit of its byte, and so does anything but what the pattern has.
+    let room = pattern.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f });
+    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(*pattern);
+    let beyond = digits.wrapping_add(u64::from_le_bytes(room)) | digits;
+    (beyond & HIGHEST == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
 /// What follows a fraction of one to nine digits, if there is one.
@@ -122,17 +113,21 @@ fn two(tens: u8, ones: u8) -> Option<u8> {
     (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
 }
 
-fn days_of(year: i64, month: u8) -> u8 {
+/// Days of a month; none of one that there is not.
+fn days_of(year: u32, month: u8) -> u8 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         4 | 6 | 9 | 11 => 30,
-        _ => 31,
+        1..=12 => 31,
+        _ => 0,
     }
 }
 
 /// Days of a date that exists, in years from 1970 on. Years are counted from March, so that the leap day ends them.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+fn days_since_1970(year: u32, month: u32, day: u32) -> u32 {
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

@@ -10,7 +10,7 @@ const CHARACTERS: usize = 64;
 
 /// A name fit for a key, as written where it can be; `None` for a blank one.
 pub(super) fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    if (1..=CHARACTERS).contains(&text.len()) && text.bytes().all(is_usual) {
+    if (1..=CHARACTERS).contains(&text.len()) && text.bytes().all(|byte| USUAL[usize::from(byte)]) {
         return Some(text);
     }
     let name = match text {
@@ -30,9 +30,17 @@ pub(super) fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 }
 
 /// What names of services are made of, nearly always.
-fn is_usual(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/')
-}
+const USUAL: [bool; 256] = {
+    let mut usual = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let character = byte as u8;
+        usual[byte] =
+            character.is_ascii_alphanumeric() || matches!(character, b'-' | b'_' | b'.' | b'/');
+        byte += 1;
+    }
+    usual
+};
 
 fn separates(character: char) -> bool {
     matches!(character, '#' | '|') || character.is_control()

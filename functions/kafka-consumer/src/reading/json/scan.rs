@@ -182,7 +182,10 @@ fn nested(bytes: &[u8], mut at: usize, outside: u32) -> End {
                 continue;
             }
         } else {
-            at = scalar(bytes, at)?;
+            at = match bytes.get(at) {
+                Some(b'"') => string(bytes, at + 1)?,
+                _ => scalar(bytes, at)?,
+            };
         }
         // Here one has ended.
         loop {
