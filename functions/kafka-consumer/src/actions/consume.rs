@@ -5,16 +5,17 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
+use tollkeeper::rollup::Shard;
 
 use crate::answer::Outcome;
-use crate::archive::{Archive, keep};
-use crate::commit::{self, CommitError};
+use crate::archive::{self, Archive};
+use crate::commit::{self, CommitError, Stored};
 use crate::config::Config;
 use crate::envelope::{Partition, Record};
 use crate::item::Batch;
 use crate::offsets::Offsets;
 use crate::patience::Patient;
-use crate::plan::{How, plan};
+use crate::plan::{How, Plan, plan};
 use crate::rollups::Rollups;
 use crate::ruleset::Pinned;
 use crate::rulesets::Rulesets;
@@ -152,81 +153,94 @@ async fn count(
 ) -> Result<Tally, CommitError> {
     let Sink {
         rollups,
-        archive,
         rulesets,
-        samples,
         config,
+        ..
     } = sink;
+    let records = &partition.records;
     let shard = config.shard(partition);
-    let state: Option<commit::Stored> = rollups.get(&shard.state()).await?;
-    if let Some(state) = &state {
-        state
-            .item
-            .check(&partition.records, config.origin(&shard, origin))?;
-    }
-    let nothing = Offsets::default();
-    let done = state
-        .as_ref()
-        .map_or(&nothing, |state| &state.item.done)
-        .clone();
-    let is_news = |record: &&Record<'_>| record.offset.is_none_or(|offset| !done.contains(offset));
-    let news = || partition.records.iter().filter(is_news);
+    let origin = config.origin(&shard, origin);
+    let (state, rules) = standing(sink, &shard, records, origin).await?;
+    let done = state.as_ref().map(|state| state.item.done.clone());
+    let done = done.unwrap_or_default();
+    let news = || records.iter().filter(|record| is_news(record, &done));
 
-    let how = |rules| How {
-        rules,
+    let how = How {
+        rules: &rules,
         keep: config.keep,
-        archived: archive.is_some(),
+        archived: sink.archive.is_some(),
         now: now.as_second(),
     };
-    let plan = match Advance::of(news()) {
-        Some(advance) => {
+    let plan = plan(&shard, news(), &how)?;
+    match (state, Advance::of(news())) {
+        (Some(mut state), Some(advance)) => {
+            keep(sink, &shard, &plan, &mut state, now).await?;
             let span = advance.span();
-            let (mut state, rules) = commit::pin(rollups, rulesets, &shard, state, span).await?;
-            let plan = plan(&shard, news(), &how(&rules))?;
-            if let (Some(archive), Some(object)) = (archive, &plan.archive) {
-                let claim = async || commit::claim(rollups, &shard, &mut state).await;
-                keep(archive, object, claim).await?;
-            }
-            samples
-                .write(rollups, &plan.samples, config.keep, now.as_second())
-                .await?;
             commit::write(rollups, &plan, Batch { span, done: &done }).await?;
-            let shared = archive.is_none();
+            let shared = sink.archive.is_none();
             commit::finish(rollups, rulesets, &shard, state, &advance, shared).await?;
-            plan
         }
         // Nothing new, but perhaps records without an offset: they only go to the quarantine.
-        None => {
-            let rules = Pinned::everywhere(rulesets.mine().clone());
-            let plan = plan(
-                &shard,
-                news(),
-                &How {
-                    archived: false,
-                    ..how(&rules)
-                },
-            )?;
-            commit::write(
-                rollups,
-                &plan,
-                Batch {
-                    span: NOTHING,
-                    done: &done,
-                },
-            )
-            .await?;
-            plan
+        _ => {
+            let span = NOTHING;
+            commit::write(rollups, &plan, Batch { span, done: &done }).await?;
         }
-    };
-    let records = Tally::count(partition.records.len());
+    }
     Ok(Tally {
-        records,
+        records: Tally::count(records.len()),
         bytes: plan.bytes,
         poison: Tally::count(plan.quarantine.len()),
-        redelivered: records - Tally::count(news().count()),
+        redelivered: Tally::count(records.len() - news().count()),
         lag: newest(partition).map(|newest| now.as_millisecond().saturating_sub(newest).max(0)),
         ..Tally::default()
     })
+}
+
+/// The partition's state, with rules pinned for what is new, and these rules. Refused where the records may not be
+/// counted.
+async fn standing(
+    sink: Sink<'_, impl Rollups, impl Archive>,
+    shard: &Shard,
+    records: &[Record<'_>],
+    origin: Origin,
+) -> Result<(Option<Stored>, Pinned), CommitError> {
+    let (rollups, rulesets) = (sink.rollups, sink.rulesets);
+    let state: Option<Stored> = rollups.get(&shard.state()).await?;
+    if let Some(state) = &state {
+        state.item.check(records, origin)?;
+    }
+    let nothing = Offsets::default();
+    let done = state.as_ref().map_or(&nothing, |state| &state.item.done);
+    let Some(advance) = Advance::of(records.iter().filter(|record| is_news(record, done))) else {
+        return Ok((state, Pinned::everywhere(rulesets.mine().clone())));
+    };
+    let (state, rules) = commit::pin(rollups, rulesets, shard, state, advance.span()).await?;
+    // Pinning may have met another run's state: what is new is what *this* one does not have.
+    state.item.check(records, origin)?;
+    Ok((Some(state), rules))
+}
+
+/// Keeps what counts nothing: archive and samples.
+async fn keep(
+    sink: Sink<'_, impl Rollups, impl Archive>,
+    shard: &Shard,
+    plan: &Plan,
+    state: &mut Stored,
+    now: Timestamp,
+) -> Result<(), CommitError> {
+    if let (Some(archive), Some(object)) = (sink.archive, &plan.archive) {
+        let claim = async || commit::claim(sink.rollups, shard, state).await;
+        archive::keep(archive, object, claim).await?;
+    }
+    let (samples, keep) = (&plan.samples, sink.config.keep);
+    sink.samples
+        .write(sink.rollups, samples, keep, now.as_second())
+        .await
+}
+
+/// Whether a record was not counted yet, as far as can be told.
+fn is_news(record: &Record<'_>, done: &Offsets) -> bool {
+    record.offset.is_none_or(|offset| !done.contains(offset))
 }
 
 fn newest(partition: &Partition<'_>) -> Option<i64> {

@@ -20,9 +20,10 @@
 //! it made the rows; it leaves out exactly what that version has; and it delivers a partition's records without
 //! leaving any out in between (gaps of the topic itself are none).
 //!
-//! What remains: an attempt that begins *behind* records not yet committed, and is not finished, leaves an object
-//! whose name nobody will take again. Its rows are there twice once the records before it have come. They are equal,
-//! and carry topic, partition, epoch and offset: the view in the README shows each once. Nothing is lost by it.
+//! What remains: of two runs at once the longer may take the object's place while only the shorter is committed, and an
+//! attempt that begins *behind* records not yet committed, and is not finished, leaves an object whose name nobody will
+//! take again. Rows are there twice then, once the records come again. They are equal, and carry topic, partition,
+//! epoch and offset: the view in the README shows each once. Nothing is lost by it.
 //!
 //! This module refuses to know S3, and what a record means.
 

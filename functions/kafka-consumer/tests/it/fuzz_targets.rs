@@ -91,7 +91,7 @@ pub(crate) fn flow_log(data: &[u8]) {
     let format = Format::parse(header).unwrap_or_else(|_| Format::version_2().clone());
     for line in lines.lines() {
         if let Ok(record) = format.read(line) {
-            assert!(line.contains(record.interface_id) && line.contains(record.account_id));
+            assert!(line.contains(record.interface_id()) && line.contains(record.account_id()));
         }
     }
 }

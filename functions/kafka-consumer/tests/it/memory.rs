@@ -1,12 +1,16 @@
 //! A table in memory with DynamoDB's conditional writes, that fails where a test wants it to.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use kafka_consumer::App;
 use kafka_consumer::actions::consume::{Sink, consume};
+use kafka_consumer::archive::{Archive, ArchiveError, Object, Standing};
 use kafka_consumer::config::Config;
 use kafka_consumer::envelope;
 use kafka_consumer::rollups::Rollups;
@@ -195,15 +199,81 @@ pub(crate) fn app<'m>(memory: &'m Memory, settings: &[(&str, &str)]) -> App<&'m 
     App::new(memory, None, config(settings))
 }
 
+/// An archive in memory, with S3's conditional puts.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    objects: Mutex<BTreeMap<String, (u64, i64, Vec<u8>)>>,
+    versions: AtomicU64,
+}
+
+impl Shelf {
+    /// Offsets of all rows, sorted.
+    pub(crate) fn offsets(&self) -> Vec<i64> {
+        let objects = self.objects.lock().unwrap();
+        let rows = objects.values().flat_map(|(_, _, packed)| {
+            BufReader::new(GzDecoder::new(packed.as_slice()))
+                .lines()
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        });
+        let offset = |row: String| {
+            serde_json::from_str::<Value>(&row).unwrap()["offset"]
+                .as_i64()
+                .unwrap()
+        };
+        let mut offsets: Vec<i64> = rows.map(offset).collect();
+        offsets.sort_unstable();
+        offsets
+    }
+}
+
+impl Archive for &Shelf {
+    async fn put(&self, object: &Object, over: Option<&Standing>) -> Result<Put, ArchiveError> {
+        tokio::task::yield_now().await;
+        let mut objects = self.objects.lock().unwrap();
+        let stands = objects
+            .get(&object.name)
+            .map(|(version, ..)| version.to_string());
+        if stands.as_ref() != over.map(|over| &over.version) {
+            return Ok(Put::Conflict);
+        }
+        let version = self.versions.fetch_add(1, Ordering::Relaxed);
+        objects.insert(
+            object.name.clone(),
+            (version, object.last_offset, object.bytes.clone()),
+        );
+        Ok(Put::Done)
+    }
+
+    async fn standing(&self, name: &str) -> Result<Option<Standing>, ArchiveError> {
+        tokio::task::yield_now().await;
+        let objects = self.objects.lock().unwrap();
+        let standing = |(version, last_offset, _): &(u64, i64, Vec<u8>)| Standing {
+            version: version.to_string(),
+            last_offset: *last_offset,
+        };
+        Ok(objects.get(name).map(standing))
+    }
+}
+
 /// A version of the function, without its voice: no metrics, no answer.
 pub(crate) struct Version<'m> {
     memory: &'m Memory,
     rulesets: Rulesets,
     samples: Known,
     config: Config,
+    shelf: Option<&'m Shelf>,
 }
 
 impl<'m> Version<'m> {
+    /// The same, with an archive.
+    pub(crate) fn archiving(self, shelf: &'m Shelf) -> Self {
+        Self {
+            shelf: Some(shelf),
+            ..self
+        }
+    }
+
     pub(crate) fn new(memory: &'m Memory, settings: &[(&str, &str)]) -> Self {
         let config = config(settings);
         Self {
@@ -211,6 +281,7 @@ impl<'m> Version<'m> {
             rulesets: Rulesets::new(config.ruleset.clone()),
             samples: Known::default(),
             config,
+            shelf: None,
         }
     }
 
@@ -220,7 +291,7 @@ impl<'m> Version<'m> {
         let partitions = envelope::read(&event).unwrap();
         let sink = Sink {
             rollups: &self.memory,
-            archive: None::<&Bucket>,
+            archive: self.shelf.as_ref(),
             rulesets: &self.rulesets,
             samples: &self.samples,
             config: &self.config,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
 use serde_json::{Value, json};
 
-use crate::memory::{Memory, Trouble, Version};
+use crate::memory::{Memory, Shelf, Trouble, Version};
 
 const HOUR: i64 = 1_791_900_000;
 const HOURS: [&str; 2] = ["2026-10-13T14", "2026-10-13T15"];
@@ -147,6 +147,13 @@ impl<'m> Versions<'m> {
         Self {
             plain: Version::new(memory, &settings[..1]),
             labelled: Version::new(memory, &settings),
+        }
+    }
+
+    fn archiving(self, shelf: &'m Shelf) -> Self {
+        Self {
+            plain: self.plain.archiving(shelf),
+            labelled: self.labelled.archiving(shelf),
         }
     }
 
@@ -322,5 +329,34 @@ proptest! {
         run(play(&Versions::new(&memory, 1), &memory, &new, &deliveries));
         let both: Vec<_> = old.into_iter().chain(new).collect();
         prop_assert_eq!(totals(&memory), expected(&both));
+    }
+}
+
+proptest! {
+    #![proptest_config(Cases { cases: 2_000, ..Cases::default() })]
+
+    #[test]
+    fn the_archive_loses_nothing_and_doubles_nothing_while_batches_come_one_by_one(
+        log in log(),
+        deliveries in proptest::collection::vec(delivery(), 0..10),
+        one_by_one in any::<bool>(),
+    ) {
+        let (memory, shelf) = (Memory::default(), Shelf::default());
+        let versions = Versions::new(&memory, 0).archiving(&shelf);
+        let calm = |delivery: Delivery| Delivery { give_up: false, twin: None, ..delivery };
+        let deliveries: Vec<_> = deliveries
+            .into_iter()
+            .map(|delivery| Delivery { partition: 0, ..delivery })
+            .map(|delivery| if one_by_one { calm(delivery) } else { delivery })
+            .collect();
+        let every: Vec<i64> = log.iter().map(|record| record.offset).collect();
+        let logs = [log];
+        run(play(&versions, &memory, &logs, &deliveries));
+        let mut archived = shelf.offsets();
+        if !one_by_one {
+            archived.dedup();
+        }
+        prop_assert_eq!(archived, every);
+        prop_assert_eq!(totals(&memory), expected(&logs));
     }
 }
