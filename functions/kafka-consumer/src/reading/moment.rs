@@ -53,12 +53,12 @@ fn rfc_3339(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_first_chunk()?;
     let (day, rest) = rest.split_first_chunk()?;
     let (clock, rest) = rest.split_first_chunk()?;
-    let [century, _, years, _, _, month, ..] = pairs(*date, b"0000-00-")?;
+    let [century, _, years, _, _, month, ..] = pairs(*date, *b"0000-00-")?;
     let [d1, d2, b'T'] = *day else {
         return None;
     };
     let day = two(d1, d2)?;
-    let [hour, _, _, minute, _, _, second, _] = pairs(*clock, b"00:00:00")?;
+    let [hour, _, _, minute, _, _, second, _] = pairs(*clock, *b"00:00:00")?;
     let year = u32::from(century) * 100 + u32::from(years);
     let is_date = (1970..9999).contains(&year) && (1..=days_of(year, month)).contains(&day);
     if !is_date || hour > 23 || minute > 59 || second > 59 {
@@ -71,11 +71,11 @@ fn rfc_3339(text: &[u8]) -> Option<i64> {
 
 /// Eight characters as the numbers that each two of them in a row make, if they are digits where the pattern has a
 /// zero and what the pattern has elsewhere.
-fn pairs(text: [u8; 8], pattern: &[u8; 8]) -> Option<[u8; 8]> {
+fn pairs(text: [u8; 8], pattern: [u8; 8]) -> Option<[u8; 8]> {
     const HIGHEST: u64 = u64::MAX / 255 * 0x80;
     // A digit of 10 or more reaches the highest bit of its byte, and so does anything but what the pattern has.
     let room = pattern.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f });
-    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(*pattern);
+    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(pattern);
     let beyond = digits.wrapping_add(u64::from_le_bytes(room)) | digits;
     (beyond & HIGHEST == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }

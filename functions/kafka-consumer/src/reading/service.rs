@@ -32,12 +32,11 @@ pub(super) fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 /// What names of services are made of, nearly always.
 const USUAL: [bool; 256] = {
     let mut usual = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let character = byte as u8;
-        usual[byte] =
+    let mut character = 0_u8;
+    while character < 128 {
+        usual[character as usize] =
             character.is_ascii_alphanumeric() || matches!(character, b'-' | b'_' | b'.' | b'/');
-        byte += 1;
+        character += 1;
     }
     usual
 };

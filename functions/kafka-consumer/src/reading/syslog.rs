@@ -57,11 +57,18 @@ fn frame(text: &str) -> Option<(&str, &str)> {
     Some((written.trim_ascii_end(), further))
 }
 
-/// A length and what stands behind it, if that begins a message.
+/// A length and what stands behind it, if that begins a message. Looks no further than a length can be.
 fn counted(text: &str) -> Option<(usize, &str)> {
-    let (count, message) = text.split_once(' ')?;
-    let is_count = count.len() <= COUNT_DIGITS && count.bytes().all(|byte| byte.is_ascii_digit());
-    (is_count && message.starts_with('<')).then(|| Some((count.parse().ok()?, message)))?
+    let digits = text
+        .bytes()
+        .take(COUNT_DIGITS)
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let (count, rest) = text.split_at_checked(digits)?;
+    let message = rest.strip_prefix(' ')?;
+    message
+        .starts_with('<')
+        .then(|| Some((count.parse().ok()?, message)))?
 }
 
 /// What begins a message.

@@ -165,7 +165,8 @@ impl<F: FnMut(Entry<'_>)> Lines<'_, '_, F> {
             .map(|newline| start + newline + 1)
             .find(|&line| matches!(bytes.get(line), Some(b'{' | b'[')))
             .unwrap_or(bytes.len());
-        let reason = format!("not JSON after {} bytes", at - start);
+        let good = at - start;
+        let reason = format_args!("not JSON after {good} bytes");
         self.rejected.add_from(self.text, start..next, reason);
         next
     }

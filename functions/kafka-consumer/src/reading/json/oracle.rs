@@ -93,7 +93,7 @@ fn lookup(document: &Value, name: &[String]) -> Option<Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn what_serde_json_accepts_is_accepted_and_nothing_else(text in nearly()) {

@@ -1,6 +1,7 @@
 //! Runs of plain text inside JSON strings: eight bytes at a time, as whole words.
 //!
-//! Sixteen at a time, and vectors, were measured slower: most strings of a log line are shorter than that.
+//! Sixteen at a time, vectors, and bits for 64 bytes at once were all measured slower: most strings of a log line are
+//! short, and the next one can only be looked for where the last one ended.
 
 /// Bytes looked at in one step.
 const STEP: usize = 8;
