@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Json,
     /// A topic of flow logs, one to five lines a record.
     FlowLogs,
-    /// Both, besides tombstones and poison.
+    /// Both and a topic of logfmt, besides tombstones and poison.
     Mixed,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn event(kind: Kind) -> String {
     let topics: &[&str] = match kind {
         Kind::Json => &["app-logs"],
         Kind::FlowLogs => &["flow-logs"],
-        Kind::Mixed => &["app-logs", "flow-logs"],
+        Kind::Mixed => &["app-logs", "flow-logs", "shop-logs"],
     };
     let most = SIZE / (topics.len() * PARTITIONS);
     let partitions: Vec<String> = topics
@@ -102,6 +102,7 @@ fn value(random: &mut StdRng, topic: &str, at: i64, flawed: bool) -> Option<Vec<
                 .map(|_| lines::flow_log(random, at))
                 .collect::<Vec<_>>()
                 .join("\n"),
+            "shop-logs" => lines::logfmt(random, at),
             _ => lines::json(random, at),
         }
         .into_bytes(),
@@ -129,7 +130,7 @@ mod tests {
             .flat_map(|partition| &partition.records)
             .filter(|record| record.value == Ok(None))
             .count();
-        assert_eq!(partitions.len(), 6);
+        assert_eq!(partitions.len(), 9);
         assert!(tombstones > 10, "{tombstones}");
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn round(payload: &[u8]) -> serde_json::Result<Counted> {
             .ok()
             .and_then(|value| match record.topic.as_deref() {
                 Some("flow-logs") => counted.flow_logs(&value),
+                Some("shop-logs") => counted.logfmt(&value),
                 _ => counted.json(&value),
             });
         if read.is_none() {
@@ -40,11 +41,37 @@ pub(super) fn round(payload: &[u8]) -> serde_json::Result<Counted> {
 impl Counted {
     fn json(&mut self, value: &[u8]) -> Option<()> {
         let line: Value = serde_json::from_slice(value).ok()?;
-        let hour = line["timestamp"].as_str()?.get(..13)?.to_owned();
-        let service = line["service"].as_str()?.to_owned();
-        let level = line["level"].as_str()?.to_owned();
-        let sums = self.logs.entry((hour, service, level)).or_default();
-        add(sums, [1, value.len() as u64]);
+        let field = |name: &str| line[name].as_str();
+        self.log(
+            field("timestamp")?,
+            field("service")?,
+            field("level")?,
+            value.len(),
+        )
+    }
+
+    fn logfmt(&mut self, value: &[u8]) -> Option<()> {
+        let line = std::str::from_utf8(value).ok()?;
+        // What is looked for has no blanks.
+        let field = |name: &str| {
+            let mut words = line.split(' ');
+            words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        };
+        self.log(
+            field("time")?,
+            field("service")?,
+            field("level")?,
+            value.len(),
+        )
+    }
+
+    fn log(&mut self, time: &str, service: &str, level: &str, bytes: usize) -> Option<()> {
+        let key = (
+            time.get(..13)?.to_owned(),
+            service.to_owned(),
+            level.to_owned(),
+        );
+        add(self.logs.entry(key).or_default(), [1, bytes as u64]);
         Some(())
     }
 

@@ -8,7 +8,6 @@ use kafka_consumer::item::{Batch, Counters, Item, Logs};
 use kafka_consumer::offsets::Offsets;
 use kafka_consumer::plan::{Dimension, How, Keep, plan};
 use kafka_consumer::ruleset::{Pinned, Ruleset};
-use kafka_consumer::state::Advance;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tollkeeper::rollup::{ItemKey, Shard, Traffic};
@@ -23,14 +22,15 @@ const NOW: i64 = 1_791_910_000;
 #[derive(Default)]
 pub(super) struct Items {
     levels: Vec<(ItemKey, Item<Logs>)>,
+    /// Beyond what the others count: errors by what they are about.
     errors: Vec<(ItemKey, Item<Logs>)>,
     traffic: Vec<(ItemKey, Item<Traffic>)>,
     unreadable: usize,
 }
 
 pub(super) fn rules(flow_log_format: &str) -> io::Result<Pinned> {
-    let pairs = [("FLOW_LOG_FORMAT", flow_log_format)];
-    let ruleset = Ruleset::load(&Settings::from_pairs(&pairs)).map_err(io::Error::other)?;
+    let settings = [("FLOW_LOG_FORMAT", flow_log_format)];
+    let ruleset = Ruleset::load(&Settings::from_pairs(&settings)).map_err(io::Error::other)?;
     Ok(Pinned::everywhere(Arc::new(ruleset)))
 }
 
@@ -50,30 +50,29 @@ pub(super) fn round(payload: &[u8], rules: &Pinned) -> io::Result<Items> {
             partition: partition.number,
             epoch: 0,
         };
-        let advance = Advance::of(partition.records.iter());
-        let plan = plan(&shard, &partition.records, &how).map_err(io::Error::other)?;
+        let mut offsets = partition.records.iter().filter_map(|record| record.offset);
+        let first = offsets.next().unwrap_or_default();
         let batch = Batch {
-            span: advance.map_or((0, -1), |advance| advance.span()),
+            span: (first, offsets.next_back().unwrap_or(first)),
             done: &done,
         };
-        written(plan.levels, batch, &mut items.levels);
-        written(plan.errors, batch, &mut items.errors);
-        written(plan.traffic, batch, &mut items.traffic);
+        let plan = plan(&shard, &partition.records, &how).map_err(io::Error::other)?;
+        items.levels.extend(written(&plan.levels, batch));
+        items.errors.extend(written(&plan.errors, batch));
+        items.traffic.extend(written(&plan.traffic, batch));
         items.unreadable += plan.quarantine.len();
     }
     Ok(items)
 }
 
-fn written<S: Counters>(
-    dimension: Dimension<S>,
-    batch: Batch<'_>,
-    items: &mut Vec<(ItemKey, Item<S>)>,
-) {
-    for update in dimension.updates {
-        if let Some(item) = Item::after(None, &update, &dimension.cells, batch) {
-            items.push((update.key, item));
-        }
-    }
+fn written<'a, S: Counters>(
+    dimension: &'a Dimension<S>,
+    batch: Batch<'a>,
+) -> impl Iterator<Item = (ItemKey, Item<S>)> + 'a {
+    dimension.updates.iter().filter_map(move |update| {
+        let item = Item::after(None, update, &dimension.cells, batch)?;
+        Some((update.key.clone(), item))
+    })
 }
 
 impl From<Items> for Sums {
