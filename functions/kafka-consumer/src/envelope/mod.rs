@@ -8,6 +8,8 @@
 
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod properties;
 mod record;
 mod scanner;
 #[cfg(test)]
@@ -55,7 +57,9 @@ pub fn read(event: &RawValue) -> Result<Vec<Partition<'_>>, NotKafka> {
     read_text(event.get())
 }
 
-fn read_text(event: &str) -> Result<Vec<Partition<'_>>, NotKafka> {
+/// The same for who has the payload as text that no JSON parser has seen yet: what is no JSON is no Kafka event, as
+/// far as that shows while records are looked for.
+pub fn read_text(event: &str) -> Result<Vec<Partition<'_>>, NotKafka> {
     let envelope = Envelope::scan(event).map_err(|Broken| not_kafka("it is no JSON object"))?;
     match envelope.source.as_deref() {
         Some("aws:kafka" | "SelfManagedKafka") => {}
