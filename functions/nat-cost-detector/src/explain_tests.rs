@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use tollkeeper::finding::{Direction, SourceKind};
-use tollkeeper::flow_log::Format;
+use tollkeeper::flow_log::{Format, LineReader};
 use tollkeeper::prices;
 use tollkeeper::time::Day;
 
@@ -105,6 +105,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
         format!("{nat} {from} {nat_address} 1000 {start} {from} 44.192.0.1 {service}")
     };
     let mut traffic = DayTally::new(day);
+    let mut lines = LineReader::new(Some(&format));
     for line in [
         line("eni-nat-a", "10.0.0.9", "10.0.1.8", "AMAZON"),
         line("eni-nat-a", "10.0.0.9", "10.0.17.8", "AMAZON"),
@@ -114,7 +115,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
         line("eni-elsewhere", "10.0.0.9", "10.0.1.8", "AMAZON"),
     ] {
         traffic.count(
-            &format.read(&line).unwrap(),
+            &lines.read(line.as_bytes()).unwrap().unwrap(),
             |id| id.starts_with("eni-nat"),
             None,
         );

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tollkeeper::flow_log::Record;
-use tollkeeper::rollup::{Counted, Sums, Tally, Traffic};
+use tollkeeper::flow_log::{LineError, Record};
+use tollkeeper::rollup::{Sums, Tally, Traffic};
 use tollkeeper::services::IpRanges;
 use tollkeeper::time::{Day, Hour};
 
@@ -105,20 +105,21 @@ impl DayTally {
         is_nat: impl Fn(&str) -> bool,
         ranges: Option<&IpRanges>,
     ) {
-        if is_nat(record.recorder()) && self.count_at_nat(record, ranges).is_none() {
+        if is_nat(record.recorder()) && self.count_at_nat(record, ranges).is_err() {
             self.bad_line();
         }
     }
 
-    fn count_at_nat(&mut self, record: &Record<'_>, ranges: Option<&IpRanges>) -> Option<()> {
-        let start = record.start().ok()?;
-        let hour = Hour::of_unix_seconds(start)?;
-        if self.seconds.contains(&start) {
+    fn count_at_nat(
+        &mut self,
+        record: &Record<'_>,
+        ranges: Option<&IpRanges>,
+    ) -> Result<(), LineError> {
+        if self.seconds.contains(&record.start()?) {
             // Unlike an item of the Rollups table, memory needs no bound on cells: every source keeps its name.
-            let counted = Counted::of(record, ranges).ok()?;
-            self.tally.count(record.recorder(), hour, &counted);
+            self.tally.record(record, ranges)?;
         }
-        Some(())
+        Ok(())
     }
 
     /// Counts a line that could not be read.

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use super::field::{ABSENT, FIELDS, Field, Use, is_name, known};
-use super::record::{LineError, Record};
 use super::words::MAX_COLUMNS;
 
 /// The default format (version 2), in the order in which AWS writes it.
@@ -131,8 +130,13 @@ impl Format {
     ///
     /// No record is taken for one: a format has `start`, and the number that stands there is no name.
     pub fn is_header(line: impl AsRef<[u8]>) -> bool {
+        let line = line.as_ref();
+        // Nearly all records begin with a number: their version.
+        if line.first().is_some_and(u8::is_ascii_digit) {
+            return false;
+        }
         let (mut all, mut fields) = (0, 0);
-        for name in names(line.as_ref()) {
+        for name in names(line) {
             if !is_name(name) {
                 return false;
             }
@@ -141,14 +145,6 @@ impl Format {
                 usize::from(std::str::from_utf8(name).is_ok_and(|name| known(name).is_some()));
         }
         fields > 0 && fields * 2 >= all
-    }
-
-    /// Reads one line of this format.
-    pub fn read<'a>(
-        &'a self,
-        line: &'a (impl AsRef<[u8]> + ?Sized),
-    ) -> Result<Record<'a>, LineError> {
-        Record::read(self, line.as_ref())
     }
 }
 
@@ -166,11 +162,14 @@ fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow_log::LineReader;
 
     #[test]
     fn a_format_names_its_columns_in_any_order() {
         let format = Format::parse("bytes vpc-id interface-id start pkt-srcaddr").unwrap();
-        let record = format.read("1500 vpc-1 eni-9 1791900000 10.0.1.5").unwrap();
+        let mut lines = LineReader::new(Some(&format));
+        let line = b"1500 vpc-1 eni-9 1791900000 10.0.1.5";
+        let record = lines.read(line).unwrap().unwrap();
         assert_eq!(
             (record.bytes(), record.interface_id(), record.start()),
             (Ok(1500), "eni-9", Ok(1_791_900_000))
@@ -229,7 +228,9 @@ mod tests {
     fn a_header_may_name_fields_of_versions_to_come() {
         let format = Format::header(b"interface-id colour-2 bytes start").unwrap();
         assert_eq!(format.unknown_fields(), ["colour-2"]);
-        assert_eq!(format.read("eni-1 red 5 1").unwrap().bytes(), Ok(5));
+        let mut lines = LineReader::new(Some(&format));
+        let record = lines.read(b"eni-1 red 5 1").unwrap().unwrap();
+        assert_eq!(record.bytes(), Ok(5));
         assert!(Format::header(b"interface-id Colour! bytes start").is_err());
         assert!(Format::header(b"interface-id bytes").is_err());
     }

@@ -1,16 +1,21 @@
-use std::sync::LazyLock;
-
-use super::super::Format;
+use super::super::{Format, LineReader};
 use super::*;
 
 const FIELDS: &str = "version interface-id srcaddr dstaddr bytes start pkt-srcaddr pkt-dstaddr action log-status \
                       pkt-src-aws-service pkt-dst-aws-service";
 
-static FORMAT: LazyLock<Format> = LazyLock::new(|| Format::parse(FIELDS).unwrap());
+/// What `line` is, or why it is nothing.
+fn read(format: &str, line: &str, check: impl FnOnce(Result<NatSide<'_>, LineError>)) {
+    let format = Format::parse(format).unwrap();
+    let mut lines = LineReader::new(Some(&format));
+    check(lines.read(line.as_bytes()).unwrap().unwrap().nat_side());
+}
 
-fn side(line: &str) -> NatSide<'_> {
+fn assert_side(line: &str, expected: NatSide<'_>) {
     // 10.0.1.5 instance, 10.0.0.9 NAT, 52.216.0.1 S3.
-    FORMAT.read(line).unwrap().nat_side().unwrap()
+    read(FIELDS, line, |side| {
+        assert_eq!(side, Ok(expected), "{line}")
+    });
 }
 
 fn to_s3(leg: Leg, source: &str, remote: &str) -> NatSide<'static> {
@@ -24,55 +29,46 @@ fn to_s3(leg: Leg, source: &str, remote: &str) -> NatSide<'static> {
 
 #[test]
 fn only_the_two_inner_legs_are_counted_and_name_both_ends() {
-    assert_eq!(
-        side("5 eni-n 10.0.1.5 10.0.0.9 700 1 10.0.1.5 52.216.0.1 ACCEPT OK - S3"),
-        to_s3(Leg::A, "10.0.1.5", "52.216.0.1")
+    assert_side(
+        "5 eni-n 10.0.1.5 10.0.0.9 700 1 10.0.1.5 52.216.0.1 ACCEPT OK - S3",
+        to_s3(Leg::A, "10.0.1.5", "52.216.0.1"),
     );
-    assert_eq!(
-        side("5 eni-n 10.0.0.9 10.0.1.5 900 1 52.216.0.1 10.0.1.5 ACCEPT OK S3 -"),
-        to_s3(Leg::D, "10.0.1.5", "52.216.0.1")
+    assert_side(
+        "5 eni-n 10.0.0.9 10.0.1.5 900 1 52.216.0.1 10.0.1.5 ACCEPT OK S3 -",
+        to_s3(Leg::D, "10.0.1.5", "52.216.0.1"),
     );
-    assert_eq!(
-        side("5 eni-n 10.0.0.9 52.216.0.1 700 1 10.0.0.9 52.216.0.1 ACCEPT OK - S3"),
-        NatSide::Outer
+    assert_side(
+        "5 eni-n 10.0.0.9 52.216.0.1 700 1 10.0.0.9 52.216.0.1 ACCEPT OK - S3",
+        NatSide::Outer,
     );
-    assert_eq!(
-        side("5 eni-n 52.216.0.1 10.0.0.9 900 1 52.216.0.1 10.0.0.9 ACCEPT OK S3 -"),
-        NatSide::Outer
+    assert_side(
+        "5 eni-n 52.216.0.1 10.0.0.9 900 1 52.216.0.1 10.0.0.9 ACCEPT OK S3 -",
+        NatSide::Outer,
     );
 }
 
 #[test]
 fn what_cannot_be_counted_says_why() {
-    assert_eq!(
-        side("5 eni-n 10.0.1.5 10.0.0.9 700 1 - - ACCEPT OK - -"),
-        NatSide::NoPacketAddresses
+    assert_side(
+        "5 eni-n 10.0.1.5 10.0.0.9 700 1 - - ACCEPT OK - -",
+        NatSide::NoPacketAddresses,
     );
-    assert_eq!(
-        side("5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0.1 REJECT OK - -"),
-        NatSide::Rejected
+    assert_side(
+        "5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0.1 REJECT OK - -",
+        NatSide::Rejected,
     );
-    assert_eq!(side("5 eni-n - - - 1 - - - NODATA - -"), NatSide::NoData);
-    assert_eq!(
-        side("5 eni-n - - - 1 - - - SKIPDATA - -"),
-        NatSide::SkipData
-    );
+    assert_side("5 eni-n - - - 1 - - - NODATA - -", NatSide::NoData);
+    assert_side("5 eni-n - - - 1 - - - SKIPDATA - -", NatSide::SkipData);
 }
 
 /// `src dst pkt-src pkt-dst` at a regional gateway, S3 at the far end.
-fn regional(ends: &str) -> NatSide<'static> {
-    static REGIONAL: LazyLock<Format> = LazyLock::new(|| {
-        Format::parse(
-            "interface-id resource-id bytes start srcaddr dstaddr pkt-srcaddr pkt-dstaddr pkt-src-aws-service \
-             pkt-dst-aws-service",
-        )
-        .unwrap()
-    });
+fn assert_regional(ends: &str, expected: NatSide<'_>) {
+    let format = "interface-id resource-id bytes start srcaddr dstaddr pkt-srcaddr pkt-dstaddr pkt-src-aws-service \
+                  pkt-dst-aws-service";
     let line = format!("- nat-0a1b2c3d 700 1 {ends} S3 S3");
-    let line: &'static str = Box::leak(line.into_boxed_str());
-    let record = REGIONAL.read(line).unwrap();
-    assert_eq!(record.recorder(), "nat-0a1b2c3d");
-    record.nat_side().unwrap()
+    read(format, &line, |side| {
+        assert_eq!(side, Ok(expected), "{ends}")
+    });
 }
 
 #[test]
@@ -91,38 +87,34 @@ fn at_a_regional_gateway_the_inner_legs_are_those_with_one_private_end() {
         ("10.0.1.5 10.0.2.7 10.0.1.5 10.0.2.7", NatSide::Outer),
         ("- - - -", NatSide::NoPacketAddresses),
     ] {
-        assert_eq!(regional(ends), expected, "{ends}");
+        assert_regional(ends, expected);
     }
 }
 
 #[test]
 fn a_nat64_address_is_the_remote_whatever_the_instance_has() {
     let (source, remote) = ("2600:1f18::5", "64:ff9b::34d8:1");
-    assert_eq!(
-        regional(&format!("{source} {remote} {source} {remote}")),
-        to_s3(Leg::A, source, remote)
+    assert_regional(
+        &format!("{source} {remote} {source} {remote}"),
+        to_s3(Leg::A, source, remote),
     );
-    assert_eq!(
-        regional(&format!("{remote} {source} {remote} {source}")),
-        to_s3(Leg::D, source, remote)
+    assert_regional(
+        &format!("{remote} {source} {remote} {source}"),
+        to_s3(Leg::D, source, remote),
     );
 }
 
 #[test]
 fn an_address_counts_as_itself_however_it_is_spelt() {
     // The packet's destination is the leg's own: an outer leg, not an upload.
-    assert_eq!(
-        side("5 eni-n 2600::1 2600::0:5 7 1 2600::1 2600::5 ACCEPT OK - S3"),
-        NatSide::Outer
+    assert_side(
+        "5 eni-n 2600::1 2600::0:5 7 1 2600::1 2600::5 ACCEPT OK - S3",
+        NatSide::Outer,
     );
 }
 
 #[test]
 fn what_matters_to_the_answer_must_be_what_it_should_be() {
-    let error = |line: &str| {
-        let side = FORMAT.read(line).unwrap().nat_side();
-        side.unwrap_err().to_string()
-    };
     for (line, expected) in [
         (
             "5 eni-n 10.0.1.5 10.0.0.9 7 1 10.0.1.5 52.216.0 ACCEPT OK - S3",
@@ -137,6 +129,11 @@ fn what_matters_to_the_answer_must_be_what_it_should_be() {
             "column 10 is not OK, NODATA or SKIPDATA",
         ),
     ] {
-        assert_eq!(error(line), format!("flow-log {expected}"));
+        read(FIELDS, line, |side| {
+            assert_eq!(
+                side.unwrap_err().to_string(),
+                format!("flow-log {expected}")
+            );
+        });
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, ErrorKind};
 
 use super::format::{Format, FormatError};
 use super::record::{LineError, Record};
+use super::words::Words;
 
 /// Longest line that is read, in bytes: many times a record of all versions. What is longer is passed over without
 /// being kept.
@@ -28,6 +29,7 @@ pub enum ReadError {
 pub struct LineReader<'f> {
     default: Option<&'f Format>,
     header: Option<Result<Format, FormatError>>,
+    words: Words,
 }
 
 impl<'f> LineReader<'f> {
@@ -36,6 +38,7 @@ impl<'f> LineReader<'f> {
         Self {
             default,
             header: None,
+            words: Words::new(),
         }
     }
 
@@ -54,7 +57,7 @@ impl<'f> LineReader<'f> {
     }
 
     fn passes_over(&mut self, line: &[u8]) -> Result<bool, FormatError> {
-        if line.iter().all(|byte| *byte <= b' ') {
+        if line.trim_ascii().is_empty() {
             return Ok(true);
         }
         if !Format::is_header(line) {
@@ -65,13 +68,13 @@ impl<'f> LineReader<'f> {
         header.map(|_| true)
     }
 
-    fn record<'a>(&'a self, line: &'a [u8]) -> Result<Record<'a>, LineError> {
+    fn record<'a>(&'a mut self, line: &'a [u8]) -> Result<Record<'a>, LineError> {
         let format = match &self.header {
             Some(Ok(format)) => format,
             Some(Err(_)) => return Err(LineError::BelowBadHeader),
             None => self.default.ok_or(LineError::NoFormat)?,
         };
-        format.read(line)
+        Record::read(format, line, &mut self.words)
     }
 }
 

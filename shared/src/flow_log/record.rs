@@ -10,6 +10,7 @@ use super::format::{Format, FormatError};
 use super::parse;
 use super::reader::LONGEST_LINE;
 use super::words::Words;
+use crate::time::Hour;
 
 /// Longest name of an AWS service that is believed: rollups keep it in their keys.
 const LONGEST_SERVICE: usize = 64;
@@ -29,7 +30,8 @@ pub enum LogStatus {
 #[derive(Debug)]
 pub struct Record<'a> {
     format: &'a Format,
-    words: Words<'a>,
+    line: &'a [u8],
+    words: &'a Words,
 }
 
 /// A line that is no record of the format. Carries positions and names, never the line.
@@ -66,18 +68,26 @@ pub enum LineError {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn read(format: &'a Format, line: &'a [u8]) -> Result<Self, LineError> {
+    /// A line, blanks around it excepted; `words` keeps where its columns stand.
+    pub(super) fn read(
+        format: &'a Format,
+        line: &'a [u8],
+        words: &'a mut Words,
+    ) -> Result<Self, LineError> {
         if line.len() > LONGEST_LINE {
             return Err(LineError::TooLong);
         }
-        let words = Words::of(line);
-        if words.count() != format.columns() {
-            return Err(LineError::Columns {
-                found: words.count(),
-                expected: format.columns(),
-            });
+        let line = line.trim_ascii();
+        let (found, expected) = (words.find(line), format.columns());
+        if found == expected {
+            Ok(Self {
+                format,
+                line,
+                words,
+            })
+        } else {
+            Err(LineError::Columns { found, expected })
         }
-        Ok(Self { format, words })
     }
 
     /// Interface, or regional NAT gateway, that recorded; empty where the line names neither.
@@ -111,6 +121,12 @@ impl<'a> Record<'a> {
     /// First moment of the interval, Unix seconds; 0 where absent.
     pub fn start(&self) -> Result<i64, LineError> {
         self.number(Field::Start, "a time in Unix seconds", parse::signed)
+    }
+
+    /// The hour in which the interval starts.
+    pub fn hour(&self) -> Result<Hour, LineError> {
+        Hour::of_unix_seconds(self.start()?)
+            .ok_or_else(|| self.wrong(Field::Start, "a time within the calendar"))
     }
 
     /// Bytes in the interval, with headers; 0 where absent.
@@ -159,7 +175,7 @@ impl<'a> Record<'a> {
 
     /// What stands in a field's column.
     pub(super) fn word(&self, field: Field) -> Option<&'a [u8]> {
-        match self.words.get(self.format.column(field)) {
+        match self.words.get(self.line, self.format.column(field)) {
             [] | [b'-'] => None,
             word => Some(word),
         }
@@ -209,12 +225,18 @@ impl<'a> Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow_log::LineReader;
     use proptest::prelude::*;
+
+    fn lines(format: &Format) -> LineReader<'_> {
+        LineReader::new(Some(format))
+    }
 
     #[test]
     fn the_documented_example_is_read() {
         let line = "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
-        let record = Format::version_2().read(line).unwrap();
+        let mut lines = lines(Format::version_2());
+        let record = lines.read(line.as_bytes()).unwrap().unwrap();
         assert_eq!(
             (record.account_id(), record.recorder()),
             ("123456789010", "eni-1235b8ca123456789")
@@ -229,13 +251,16 @@ mod tests {
 
     #[test]
     fn dashes_and_empty_columns_are_absent_values() {
-        let record = Format::version_2()
-            .read("2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - SKIPDATA")
+        let mut default = lines(Format::version_2());
+        let record = default
+            .read(b"2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - SKIPDATA")
+            .unwrap()
             .unwrap();
         assert_eq!(record.status(), Ok(LogStatus::SkipData));
         assert_eq!((record.bytes(), record.accepted()), (Ok(0), Ok(true)));
         let format = Format::parse("instance-tag interface-id bytes start").unwrap();
-        let record = format.read("x  700 1791900000\r").unwrap();
+        let mut lines = lines(&format);
+        let record = lines.read(b"x  700 1791900000\r").unwrap().unwrap();
         assert_eq!((record.recorder(), record.bytes()), ("", Ok(700)));
     }
 
@@ -243,13 +268,15 @@ mod tests {
     fn a_column_that_is_not_asked_for_may_hold_anything_but_blanks() {
         let format = Format::parse("instance-tag interface-id bytes interface-tag start").unwrap();
         let line = b"team%3Dnet%20work eni-1 700 \xff\xfe|# 1791900000";
-        assert_eq!(format.read(line).unwrap().bytes(), Ok(700));
+        let mut lines = lines(&format);
+        assert_eq!(lines.read(line).unwrap().unwrap().bytes(), Ok(700));
     }
 
     #[test]
     fn the_next_hop_names_the_gateway_in_an_instances_own_record() {
         let format = Format::parse("interface-id next-hop-interface-id bytes start").unwrap();
-        let record = format.read("eni-instance eni-nat 700 1").unwrap();
+        let mut lines = lines(&format);
+        let record = lines.read(b"eni-instance eni-nat 700 1").unwrap().unwrap();
         assert_eq!(record.next_hop_interface_id(), "eni-nat");
         assert_eq!(record.recorder(), "eni-instance");
     }
@@ -257,23 +284,24 @@ mod tests {
     #[test]
     fn an_odd_line_is_an_error_that_names_the_column_not_the_value() {
         let format = Format::parse("interface-id bytes start pkt-dst-aws-service").unwrap();
+        let mut lines = lines(&format);
+        let bytes = lines.read(b"eni-1 many 1 S3").unwrap().unwrap().bytes();
         assert_eq!(
-            format
-                .read("eni-1 many 1 S3")
-                .unwrap()
-                .bytes()
-                .unwrap_err()
-                .to_string(),
+            bytes.unwrap_err().to_string(),
             "flow-log column 2 is not a number of bytes"
         );
-        let error = format.read("eni-1 5 1 S3|x").unwrap().pkt_dst_service();
+        let record = lines.read(b"eni-1 5 1 S3|x").unwrap().unwrap();
         assert_eq!(
-            error.unwrap_err().to_string(),
+            record.pkt_dst_service().unwrap_err().to_string(),
             "flow-log column 4 is not the name of an AWS service"
         );
         for (line, found) in [("eni-1 5", 2), ("eni-1 5 1 S3 x", 5)] {
             assert_eq!(
-                format.read(line).unwrap_err().to_string(),
+                lines
+                    .read(line.as_bytes())
+                    .unwrap()
+                    .unwrap_err()
+                    .to_string(),
                 format!("flow-log line has {found} columns, its format 4")
             );
         }
@@ -284,7 +312,7 @@ mod tests {
         fn no_line_makes_the_reader_panic(line in proptest::collection::vec(any::<u8>(), 0..400)) {
             let format = Format::parse("interface-id start bytes srcaddr").unwrap();
             for format in [&format, Format::version_2()] {
-                if let Ok(record) = format.read(&line) {
+                if let Some(Ok(record)) = lines(format).read(&line) {
                     let _ = (record.recorder(), record.start(), record.bytes(), record.nat_side());
                 }
             }
@@ -296,8 +324,8 @@ mod tests {
             let values: Vec<_> = "2 123456789010 eni-1 10.0.0.1 10.0.0.2 20641 22 6 20 4249 1418530010 1418530070 REJECT OK".split(' ').collect();
             let shuffled = |words: &[&str]| order.iter().map(|&i| words[i]).collect::<Vec<_>>().join(" ");
             let format = Format::parse(&shuffled(&names)).unwrap();
-            let line = shuffled(&values);
-            let record = format.read(&line).unwrap();
+            let (line, mut lines) = (shuffled(&values), lines(&format));
+            let record = lines.read(line.as_bytes()).unwrap().unwrap();
             prop_assert_eq!((record.account_id(), record.recorder()), ("123456789010", "eni-1"));
             prop_assert_eq!((record.packets(), record.bytes(), record.start()), (Ok(20), Ok(4249), Ok(1_418_530_010)));
             prop_assert_eq!((record.accepted(), record.status()), (Ok(false), Ok(LogStatus::Ok)));

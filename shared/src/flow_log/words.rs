@@ -7,33 +7,35 @@
 /// Columns whose place is kept. All versions together have 54 fields; the rest is for those to come.
 pub(super) const MAX_COLUMNS: usize = 96;
 
-/// The columns of one line of at most 65,535 bytes.
+/// The columns of one line of at most 65,535 bytes; the line itself lies with the caller.
 #[derive(Debug)]
-pub(super) struct Words<'a> {
-    line: &'a [u8],
+pub(super) struct Words {
     /// Where each column ends, after the end of one before the first; what lies beyond the last is meaningless.
     ends: [u16; 1 + MAX_COLUMNS],
     count: usize,
 }
 
-impl<'a> Words<'a> {
-    /// Finds them. Blanks around the line are no part of it.
-    pub(super) fn of(line: &'a [u8]) -> Self {
-        let line = line.trim_ascii();
-        let mut words = Self {
-            line,
+impl Words {
+    /// No columns yet.
+    pub(super) fn new() -> Self {
+        Self {
             ends: [u16::MAX; 1 + MAX_COLUMNS],
             count: 0,
-        };
+        }
+    }
+
+    /// Finds the columns of a line and how many they are, those beyond [`MAX_COLUMNS`] included.
+    pub(super) fn find(&mut self, line: &[u8]) -> usize {
+        self.count = 0;
         let (blocks, tail) = line.as_chunks::<64>();
         let mut base = 0;
         for block in blocks {
-            words.mark(separators(block), base);
+            self.mark(separators(block), base);
             base += 64;
         }
         // The end of the line ends the last column.
-        words.mark(separators_of_tail(line, tail) | 1 << tail.len(), base);
-        words
+        self.mark(separators_of_tail(line, tail) | 1 << tail.len(), base);
+        self.count
     }
 
     fn mark(&mut self, mut mask: u64, base: u16) {
@@ -46,16 +48,10 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// How many there are, those beyond [`MAX_COLUMNS`] included.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The word in a column, from 0; empty where the line has none.
-    pub(super) fn get(&self, column: usize) -> &'a [u8] {
+    /// The word in a column of the line that was searched, from 0; empty where it has none.
+    pub(super) fn get<'a>(&self, line: &'a [u8], column: usize) -> &'a [u8] {
         match self.ends.get(column..column + 2) {
-            Some(&[before, end]) if column < self.count => self
-                .line
+            Some(&[before, end]) if column < self.count => line
                 .get(usize::from(before.wrapping_add(1))..usize::from(end))
                 .unwrap_or_default(),
             _ => &[],
@@ -104,14 +100,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(line: &[u8]) -> Vec<&[u8]> {
-        let words = Words::of(line);
-        (0..words.count()).map(|column| words.get(column)).collect()
+        let mut words = Words::new();
+        let count = words.find(line);
+        (0..count).map(|column| words.get(line, column)).collect()
     }
 
     #[test]
     fn one_blank_parts_two_columns_and_two_have_an_empty_one_between() {
         assert_eq!(
-            words(b" 5\teni-1 -  x\r"),
+            words(b"5\teni-1 -  x"),
             [&b"5"[..], b"eni-1", b"-", b"", b"x"]
         );
         assert_eq!(words(b""), [b""]);
@@ -120,10 +117,21 @@ mod tests {
     #[test]
     fn columns_beyond_the_kept_ones_are_counted_only() {
         let line = b"x ".repeat(MAX_COLUMNS + 3);
-        let words = Words::of(&line);
-        assert_eq!(words.count(), MAX_COLUMNS + 3);
-        assert_eq!(words.get(MAX_COLUMNS - 1), b"x");
-        assert_eq!(words.get(MAX_COLUMNS), b"");
+        let mut words = Words::new();
+        assert_eq!(words.find(&line), MAX_COLUMNS + 4);
+        assert_eq!(words.get(&line, MAX_COLUMNS - 1), b"x");
+        assert_eq!(words.get(&line, MAX_COLUMNS), b"");
+    }
+
+    #[test]
+    fn a_shorter_line_has_nothing_of_the_one_before() {
+        let mut words = Words::new();
+        words.find(b"a b c");
+        assert_eq!(words.find(b"d"), 1);
+        assert_eq!(
+            (words.get(b"d", 0), words.get(b"d", 1)),
+            (&b"d"[..], &b""[..])
+        );
     }
 
     proptest! {
@@ -131,7 +139,7 @@ mod tests {
         fn words_are_what_lies_between_bytes_up_to_the_space(
             line in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b' ')], 0..300),
         ) {
-            let plain: Vec<&[u8]> = line.trim_ascii().split(|byte| *byte <= b' ').collect();
+            let plain: Vec<&[u8]> = line.split(|byte| *byte <= b' ').collect();
             prop_assume!(plain.len() <= MAX_COLUMNS);
             prop_assert_eq!(words(&line), plain);
         }

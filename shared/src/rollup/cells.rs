@@ -144,7 +144,7 @@ fn label<'a>(ranges: Option<&'a IpRanges>, remote: IpAddr, field: Option<&'a str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow_log::Format;
+    use crate::flow_log::{Format, LineReader};
 
     #[test]
     fn cell_keys_are_read_as_they_were_written() {
@@ -177,8 +177,10 @@ mod tests {
             "interface-id srcaddr dstaddr bytes start pkt-srcaddr pkt-dstaddr pkt-dst-aws-service",
         )
         .unwrap();
-        let record = format
-            .read("eni-1 10.0.1.5 10.0.0.9 700 1 10.0.1.5 3.5.0.9 AMAZON")
+        let mut lines = LineReader::new(Some(&format));
+        let record = lines
+            .read(b"eni-1 10.0.1.5 10.0.0.9 700 1 10.0.1.5 3.5.0.9 AMAZON")
+            .unwrap()
             .unwrap();
         let file = br#"{"createDate": "x", "prefixes": [{"ip_prefix": "3.5.0.0/19", "region": "eu-west-1", "service": "S3"}]}"#;
         let table = IpRanges::from_json(file).unwrap();

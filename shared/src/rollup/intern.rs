@@ -23,11 +23,27 @@ pub struct Cells {
     by_cell: Index,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 struct Cell {
     leg: Leg,
     source: Option<IpAddr>,
     label: u32,
+}
+
+impl Cell {
+    /// All of it as two numbers, which are hashed and compared in no time.
+    fn as_key(&self) -> (u128, u64) {
+        let (family, source) = match self.source {
+            None => (0, 0),
+            Some(IpAddr::V4(address)) => (1, u128::from(u32::from(address))),
+            Some(IpAddr::V6(address)) => (2, u128::from(address)),
+        };
+        let leg = match self.leg {
+            Leg::A => 0,
+            Leg::D => 1,
+        };
+        (source, u64::from(self.label) << 8 | leg << 4 | family)
+    }
 }
 
 impl Cells {
@@ -52,7 +68,7 @@ impl Cells {
             source: key.source,
             label,
         };
-        match self.by_cell.number(cell, &self.seen, |cell| *cell) {
+        match self.by_cell.number(cell.as_key(), &self.seen, Cell::as_key) {
             Number::Known(id) => id,
             Number::New(id) => {
                 self.seen.push(cell);

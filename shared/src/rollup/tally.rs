@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use super::cells::{CellKey, Counted, Sums};
 use super::intern::{Cells, Index, Number};
 use super::traffic::Traffic;
+use crate::flow_log::{LineError, Record};
+use crate::services::IpRanges;
 use crate::time::Hour;
 
 /// Sums by recorder, hour and cell.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    recorders: Vec<Box<str>>,
-    by_recorder: Index,
     places: Vec<Place>,
     by_place: Index,
     cells: Cells,
@@ -25,17 +25,30 @@ pub struct Tally {
 /// An hour at a recorder.
 #[derive(Debug, Clone)]
 struct Place {
-    recorder: u32,
+    recorder: Box<str>,
     hour: Hour,
     unclassified: Sums,
     skipped: u64,
 }
 
+impl Place {
+    fn as_key(&self) -> (&str, Hour) {
+        (&self.recorder, self.hour)
+    }
+}
+
+/// A cell in an hour at a recorder.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     place: u32,
     cell: u32,
     sums: Sums,
+}
+
+impl Entry {
+    fn as_key(&self) -> u64 {
+        u64::from(self.place) << 32 | u64::from(self.cell)
+    }
 }
 
 impl Tally {
@@ -44,7 +57,20 @@ impl Tally {
         Self::default()
     }
 
-    /// Counts one record. Allocates only where recorder, hour or cell is new.
+    /// Counts a record, with the labels of [`Counted::of`]; an odd one is an error and counts nowhere.
+    pub fn record<'a>(
+        &mut self,
+        record: &Record<'a>,
+        ranges: Option<&'a IpRanges>,
+    ) -> Result<(), LineError> {
+        let counted = Counted::of(record, ranges)?;
+        if counted != Counted::Nothing {
+            self.count(record.recorder(), record.hour()?, &counted);
+        }
+        Ok(())
+    }
+
+    /// Counts what a record counts as. Allocates only where recorder, hour or cell is new.
     pub fn count(&mut self, recorder: &str, hour: Hour, counted: &Counted<'_>) {
         if *counted == Counted::Nothing {
             return;
@@ -67,22 +93,12 @@ impl Tally {
     }
 
     fn place(&mut self, recorder: &str, hour: Hour) -> u32 {
-        let recorder = match self
-            .by_recorder
-            .number(recorder, &self.recorders, |name| &**name)
-        {
-            Number::Known(recorder) => recorder,
-            Number::New(number) => {
-                self.recorders.push(recorder.into());
-                number
-            }
-        };
-        let as_key = |place: &Place| (place.recorder, place.hour);
-        match self.by_place.number((recorder, hour), &self.places, as_key) {
+        let key = (recorder, hour);
+        match self.by_place.number(key, &self.places, Place::as_key) {
             Number::Known(place) => place,
             Number::New(place) => {
                 self.places.push(Place {
-                    recorder,
+                    recorder: recorder.into(),
                     hour,
                     unclassified: Sums::default(),
                     skipped: 0,
@@ -94,14 +110,15 @@ impl Tally {
 
     fn add(&mut self, place: u32, key: &CellKey<'_>, sums: Sums) {
         let cell = self.cells.id(key);
-        let as_key = |entry: &Entry| (entry.place, entry.cell);
-        match self.by_entry.number((place, cell), &self.entries, as_key) {
+        let entry = Entry { place, cell, sums };
+        let key = entry.as_key();
+        match self.by_entry.number(key, &self.entries, Entry::as_key) {
             Number::Known(number) => {
                 if let Some(entry) = self.entries.get_mut(number as usize) {
                     entry.sums.add(sums);
                 }
             }
-            Number::New(_) => self.entries.push(Entry { place, cell, sums }),
+            Number::New(_) => self.entries.push(entry),
         }
     }
 
@@ -109,9 +126,8 @@ impl Tally {
     pub fn sums(&self) -> impl Iterator<Item = (&str, Hour, CellKey<'_>, Sums)> {
         self.entries.iter().filter_map(|entry| {
             let place = self.places.get(entry.place as usize)?;
-            let recorder = self.recorders.get(place.recorder as usize)?;
             let cell = self.cells.key(entry.cell)?;
-            Some((&**recorder, place.hour, cell, entry.sums))
+            Some((&*place.recorder, place.hour, cell, entry.sums))
         })
     }
 
@@ -119,11 +135,10 @@ impl Tally {
     pub fn hours(&self) -> BTreeMap<(String, Hour), Traffic> {
         let mut hours: BTreeMap<(String, Hour), Traffic> = BTreeMap::new();
         for place in &self.places {
-            if let Some(recorder) = self.recorders.get(place.recorder as usize) {
-                let traffic = hours.entry((recorder.to_string(), place.hour)).or_default();
-                traffic.unclassified = place.unclassified;
-                traffic.skipped = place.skipped;
-            }
+            let key = (place.recorder.to_string(), place.hour);
+            let traffic = hours.entry(key).or_default();
+            traffic.unclassified = place.unclassified;
+            traffic.skipped = place.skipped;
         }
         for (recorder, hour, cell, sums) in self.sums() {
             let traffic = hours.entry((recorder.to_owned(), hour)).or_default();

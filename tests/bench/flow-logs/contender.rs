@@ -8,8 +8,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use tollkeeper::canonical::hash_text;
 use tollkeeper::flow_log::Reader;
-use tollkeeper::rollup::{Counted, Tally};
-use tollkeeper::time::Hour;
+use tollkeeper::rollup::Tally;
 
 /// What the detector reads with.
 const BUFFER: usize = 1 << 18;
@@ -30,11 +29,7 @@ pub(crate) fn sums(path: &Path) -> io::Result<Tally> {
     let mut reader = Reader::new(BufReader::with_capacity(BUFFER, open(path)?), None);
     while let Some(record) = reader.next_record().map_err(io::Error::other)? {
         let record = record.map_err(io::Error::other)?;
-        let counted = Counted::of(&record, None).map_err(io::Error::other)?;
-        let start = record.start().map_err(io::Error::other)?;
-        let hour =
-            Hour::of_unix_seconds(start).ok_or_else(|| io::Error::other("a record of no hour"))?;
-        tally.count(record.recorder(), hour, &counted);
+        tally.record(&record, None).map_err(io::Error::other)?;
     }
     Ok(tally)
 }

@@ -87,6 +87,7 @@ impl Row {
     ) -> Self {
         let ratio = match measure.better {
             Better::Lower => theirs.median / ours.median,
+            Better::Higher => ours.median / theirs.median,
         };
         Self {
             theirs: Some(theirs.median),

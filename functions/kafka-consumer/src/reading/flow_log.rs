@@ -6,7 +6,6 @@
 
 use tollkeeper::flow_log::{Format, LineError, LineReader, Record};
 use tollkeeper::rollup::Counted;
-use tollkeeper::time::Hour;
 
 use super::{Entry, Rejected, Rules};
 
@@ -60,9 +59,7 @@ fn place<'a>(record: &Record<'a>, rules: &'a Rules) -> Result<Option<Entry<'a>>,
     if counted == Counted::Nothing {
         return Ok(None);
     }
-    let start = record.start().map_err(|error| error.to_string())?;
-    let hour = Hour::of_unix_seconds(start)
-        .ok_or("flow-log line starts outside the calendar".to_owned())?;
+    let hour = record.hour().map_err(|error| error.to_string())?;
     let interface = record.recorder();
     if !is_recorder(interface) {
         return Err("flow-log line names no interface and no regional NAT gateway".to_owned());
