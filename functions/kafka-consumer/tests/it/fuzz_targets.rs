@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use kafka_consumer::reading::{Entry, Rules, TopicFormat};
 use kafka_consumer::{compressed, fingerprint, redaction};
 use serde_json::value::RawValue;
-use tollkeeper::flow_log::Format;
+use tollkeeper::flow_log::{Format, LineReader};
 
 /// Secrets that no surroundings may save from being redacted. No seed has them: glued to something they may survive.
 const SECRETS: [&str; 3] = [
@@ -89,9 +89,18 @@ pub(crate) fn flow_log(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (header, lines) = text.split_once('\n').unwrap_or((&text, &text));
     let format = Format::parse(header).unwrap_or_else(|_| Format::version_2().clone());
+    let mut reader = LineReader::new(Some(&format));
     for line in lines.lines() {
-        if let Ok(record) = format.read(line) {
+        if let Some(Ok(record)) = reader.read(line.as_bytes()) {
             assert!(line.contains(record.interface_id()) && line.contains(record.account_id()));
+            // Columns are read when they are asked for.
+            let _ = (
+                record.start(),
+                record.bytes(),
+                record.packets(),
+                record.status(),
+            );
+            let _ = record.nat_side();
         }
     }
 }
@@ -100,6 +109,9 @@ fn read_all_formats(value: &[u8]) {
     for format in [
         TopicFormat::FlowLogs,
         TopicFormat::Json,
+        TopicFormat::Logfmt,
+        TopicFormat::Syslog,
+        TopicFormat::Plain,
         TopicFormat::Detect,
     ] {
         for timestamp in [
