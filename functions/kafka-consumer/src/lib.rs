@@ -9,7 +9,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tollkeeper::error::report;
 
 use crate::actions::consume::{Sink, consume};
@@ -24,6 +23,7 @@ use crate::state::Origin;
 pub mod actions;
 pub mod answer;
 pub mod archive;
+pub mod body;
 pub mod commit;
 pub mod compressed;
 pub mod config;
@@ -74,7 +74,7 @@ impl<R: Rollups, A: Archive> App<R, A> {
     /// Counts one batch that came at `now`, before `deadline`.
     pub async fn handle(
         &self,
-        event: &RawValue,
+        event: &[u8],
         now: Timestamp,
         deadline: Timestamp,
     ) -> Result<Value, Diagnostic> {

@@ -2,9 +2,9 @@
 
 use aws_config::retry::RetryConfig;
 use jiff::Timestamp;
-use kafka_consumer::{App, config::Config, s3::Bucket};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::value::RawValue;
+use kafka_consumer::{App, body::Body, config::Config, s3::Bucket};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use tollkeeper::aws::{Table, sdk_config};
 use tollkeeper::{start, telemetry::wall_clock};
 
@@ -23,9 +23,13 @@ async fn main() -> Result<(), Error> {
         .build();
     let table = Table::new(aws_sdk_dynamodb::Client::new(&once), &config.rollups_table);
     let app = App::new(table, archive, config);
-    run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+    let body = Body::default();
+    let handler = service_fn(async |event: LambdaEvent<()>| {
         let deadline = Timestamp::try_from(event.context.deadline()).unwrap_or(Timestamp::MAX);
-        app.handle(&event.payload, wall_clock(), deadline).await
-    }))
-    .await
+        app.handle(&body.take(), wall_clock(), deadline).await
+    });
+    let runtime = Runtime::new(handler)
+        .layer(body.clone())
+        .layer(TracingLayer::new());
+    runtime.run().await
 }

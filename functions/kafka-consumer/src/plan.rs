@@ -206,15 +206,13 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use serde_json::value::RawValue;
     use tollkeeper::settings::Settings;
 
     use crate::envelope;
     use crate::ruleset::Ruleset;
 
     fn plan_of(event: &str) -> Plan {
-        let event: Box<RawValue> = serde_json::from_str(event).unwrap();
-        let partitions = envelope::read(&event).unwrap();
+        let partitions = envelope::read(event).unwrap();
         let shard = Shard {
             topic: partitions[0].topic.clone(),
             partition: partitions[0].number,

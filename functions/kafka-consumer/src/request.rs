@@ -58,7 +58,8 @@ enum Action {
 }
 
 /// Reads what Lambda hands over.
-pub(crate) fn read(event: &RawValue) -> Result<Request<'_>, RequestError> {
+pub(crate) fn read(event: &[u8]) -> Result<Request<'_>, RequestError> {
+    let event = std::str::from_utf8(event).map_err(|_| NotKafka::no_text())?;
     // Batches first: they are what comes, and reading them twice would cost.
     let not_kafka = match envelope::read(event) {
         Ok(partitions) => {
@@ -69,13 +70,12 @@ pub(crate) fn read(event: &RawValue) -> Result<Request<'_>, RequestError> {
         }
         Err(error) => error,
     };
-    let tagged = serde_json::from_str::<Tagged<'_>>(event.get());
+    let tagged = serde_json::from_str::<Tagged<'_>>(event);
     if !tagged.is_ok_and(|tagged| tagged.action.is_some()) {
         return Err(not_kafka.into());
     }
-    let replay: Replay<'_> =
-        serde_json::from_str(event.get()).map_err(|_| RequestError::Malformed)?;
-    let partitions = envelope::read(replay.event)?;
+    let replay: Replay<'_> = serde_json::from_str(event).map_err(|_| RequestError::Malformed)?;
+    let partitions = envelope::read(replay.event.get())?;
     Ok(Request {
         partitions,
         origin: Origin::Replay,
@@ -87,8 +87,7 @@ mod tests {
     use super::*;
 
     fn origin(json: &str) -> Result<Origin, String> {
-        let event: Box<RawValue> = serde_json::from_str(json).unwrap();
-        read(&event)
+        read(json.as_bytes())
             .map(|request| request.origin)
             .map_err(|error| error.fault_type().to_owned())
     }
@@ -112,5 +111,11 @@ mod tests {
             assert_eq!(origin(json), Err("Request.Malformed".to_owned()), "{json}");
         }
         assert_eq!(origin("{}"), Err("Event.NotKafka".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_event() {
+        let error = read(&[0xff, 0xfe]).map(|_| ()).unwrap_err();
+        assert_eq!(error.fault_type(), "Event.NotKafka");
     }
 }

@@ -18,7 +18,6 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
 use tollkeeper::error::Fault;
 
 pub use record::Record;
@@ -31,6 +30,13 @@ use scanner::{Broken, Scanner};
 )]
 pub struct NotKafka {
     found: String,
+}
+
+impl NotKafka {
+    /// Of bytes that are no UTF-8 text.
+    pub fn no_text() -> Self {
+        not_kafka("it is no text")
+    }
 }
 
 impl Fault for NotKafka {
@@ -52,14 +58,9 @@ pub struct Partition<'a> {
     pub records: Vec<Record<'a>>,
 }
 
-/// Reads an event of MSK or of a self-managed cluster.
-pub fn read(event: &RawValue) -> Result<Vec<Partition<'_>>, NotKafka> {
-    read_text(event.get())
-}
-
-/// The same for who has the payload as text that no JSON parser has seen yet: what is no JSON is no Kafka event, as
-/// far as that shows while records are looked for.
-pub fn read_text(event: &str) -> Result<Vec<Partition<'_>>, NotKafka> {
+/// Reads an event of MSK or of a self-managed cluster, as Lambda sent it: no JSON parser has to see it before. What is
+/// no JSON is no Kafka event, as far as that shows while records are looked for.
+pub fn read(event: &str) -> Result<Vec<Partition<'_>>, NotKafka> {
     let envelope = Envelope::scan(event).map_err(|Broken| not_kafka("it is no JSON object"))?;
     match envelope.source.as_deref() {
         Some("aws:kafka" | "SelfManagedKafka") => {}

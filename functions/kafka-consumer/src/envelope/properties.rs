@@ -125,7 +125,7 @@ fn named(id: &str) -> bool {
 
 /// What the reader says in the oracle's words.
 fn seen(event: &str) -> Option<BTreeMap<String, Vec<Record<'_>>>> {
-    let partitions = read_text(event).ok()?;
+    let partitions = read(event).ok()?;
     Some(
         partitions
             .into_iter()

@@ -1,8 +1,7 @@
 //! A cursor over JSON text that hands out pieces of it and copies nothing.
 //!
-//! It tells where values begin and end, and believes the rest: what it is given was accepted by a JSON parser before
-//! (Lambda's runtime hands over a `RawValue`). On anything else it stops, or skips what makes no sense; it never panics,
-//! and each step moves on. It refuses to know what the values mean.
+//! It tells where values begin and end, and believes the rest: Lambda takes nothing but JSON as an event. On anything
+//! else it stops, or skips what makes no sense; it never panics, and each step moves on. It refuses to know what the values mean.
 
 use std::borrow::Cow;
 

@@ -56,11 +56,11 @@ impl fmt::Display for Fingerprint {
 
 /// The problem that a service's error message tells of.
 pub fn of(service: &str, message: &str) -> Fingerprint {
-    let mut hash = Sha256::new();
-    hash.update(service);
-    hash.update([0xff]);
-    normalise(message, &mut |text| hash.update(text));
-    let start = hash.finalize().first_chunk().copied();
+    let mut text = Vec::with_capacity(service.len() + 1 + TEMPLATE);
+    text.extend_from_slice(service.as_bytes());
+    text.push(0xff);
+    normalise(message, &mut |part| text.extend_from_slice(part.as_bytes()));
+    let start = Sha256::digest(&text).first_chunk().copied();
     Fingerprint(u64::from_be_bytes(start.unwrap_or_default()))
 }
 

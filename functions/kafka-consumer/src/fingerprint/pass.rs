@@ -104,18 +104,15 @@ impl<'s> Pass<'s> {
 
     fn word(&mut self, rest: &str, before: u8) -> usize {
         let bytes = rest.as_bytes();
-        let whole = [
-            ("<email>", email(bytes)),
-            ("<uuid>", words::uuid(bytes)),
-            ("<time>", dates::time(bytes, before == b':')),
-            ("<ip>", ipv4(bytes).or_else(|| ipv6(rest))),
-            ("<hex>", words::hex(bytes)),
-            ("<duration>", words::duration(bytes)),
-        ];
-        for (placeholder, length) in whole {
-            if let Some(length) = length {
-                return self.replaced(placeholder, length);
-            }
+        // Looked for one after the other: most words are none of them, and few are the last.
+        let whole = (email(bytes).map(|length| ("<email>", length)))
+            .or_else(|| Some(("<uuid>", words::uuid(bytes)?)))
+            .or_else(|| Some(("<time>", dates::time(bytes, before == b':')?)))
+            .or_else(|| Some(("<ip>", ipv4(bytes).or_else(|| ipv6(rest))?)))
+            .or_else(|| Some(("<hex>", words::hex(bytes)?)))
+            .or_else(|| Some(("<duration>", words::duration(bytes)?)));
+        if let Some((placeholder, length)) = whole {
+            return self.replaced(placeholder, length);
         }
         let number = words::number(bytes);
         let length = words::length(bytes);
