@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::field::{ABSENT, FIELDS, Field, Use, is_name, known};
-use super::words::MAX_COLUMNS;
+use super::record::Record;
+use super::words::{MAX_COLUMNS, Words};
 
 /// The default format (version 2), in the order in which AWS writes it.
 const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes \
@@ -126,6 +127,18 @@ impl Format {
         self.columns
     }
 
+    /// Whether a line is a record of this format as far as all that is counted goes: [`Record`] reads what it is asked
+    /// for only.
+    pub fn fits(&self, line: &[u8]) -> bool {
+        let mut words = Words::new();
+        Record::read(self, line, &mut words).is_ok_and(|record| {
+            record.hour().is_ok()
+                && record.bytes().is_ok()
+                && record.packets().is_ok()
+                && record.nat_side().is_ok()
+        })
+    }
+
     /// Whether a line is a header: names and nothing else, at least half of them known fields'.
     ///
     /// No record is taken for one: a format has `start`, and the number that stands there is no name.
@@ -233,6 +246,15 @@ mod tests {
         assert_eq!(record.bytes(), Ok(5));
         assert!(Format::header(b"interface-id Colour! bytes start").is_err());
         assert!(Format::header(b"interface-id bytes").is_err());
+    }
+
+    #[test]
+    fn a_line_fits_a_format_if_all_that_counts_can_be_read() {
+        let format = Format::parse("srcaddr interface-id bytes start").unwrap();
+        assert!(format.fits(b"10.0.1.5 eni-1 700 1791900000"));
+        assert!(format.fits(b"- eni-1 - 1791900000"));
+        assert!(!format.fits(b"four words like these"));
+        assert!(!format.fits(b"10.0.1.5 eni-1 700"));
     }
 
     #[test]

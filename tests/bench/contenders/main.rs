@@ -4,10 +4,8 @@
 
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
-#[path = "../flow-logs/contender.rs"]
+#[path = "../flow-logs/contenders/mod.rs"]
 mod flow_logs;
-#[path = "../flow-logs/generate.rs"]
-mod flow_logs_input;
 mod serve;
 
 use std::io;
@@ -30,17 +28,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
         [name, event, flow_log_format] if name.starts_with("consumer") => {
             consumer::run(name, Path::new(event), flow_log_format)
         }
-        [name, _input] if name == "nothing" => serve::serve(|| (), |()| None),
-        [name, input] if name == "flow-logs" => {
-            let sums = || flow_logs::sums(Path::new(input));
-            serve::serve(sums, |tally| tally.ok().as_ref().map(flow_logs::digest))
-        }
-        [name, input] if name == "flow-log-lines" => {
-            serve::serve(|| flow_logs::lines(Path::new(input)), |_| None)
-        }
-        [name, plain, gzip] if name == "write-flow-logs" => {
-            flow_logs_input::write(Path::new(plain), Path::new(gzip))
-        }
+        [name, files @ ..] if name.starts_with("flow-logs") => flow_logs::run(name, files),
         _ => Err(io::Error::other("usage: contender <name> <input>...")),
     }
 }

@@ -9,13 +9,15 @@ mod cold_start;
 #[path = "../consumer/mod.rs"]
 mod consumer;
 mod contender;
+#[path = "../flow-logs/mod.rs"]
+mod flow_logs;
 mod report;
 
 use std::process::ExitCode;
 
 use report::{Error, Report};
 
-const USAGE: &str = "usage: bench all | cold-start [function...] | consumer";
+const USAGE: &str = "usage: bench all | cold-start [function...] | consumer | flow-logs";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,10 +42,12 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["all"] => {
             let mut holds = publish(&cold_start::run(&[]).await?)?;
             holds &= publish(&consumer::run().await?)?;
+            holds &= publish(&flow_logs::run().await?)?;
             Ok(holds)
         }
         ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
         ["consumer"] => publish(&consumer::run().await?),
+        ["flow-logs"] => publish(&flow_logs::run().await?),
         _ => Err(Error::Usage(USAGE.to_owned())),
     }
 }

@@ -21,6 +21,8 @@ use crate::traffic::{DayTally, DayTraffic};
 
 /// Files in flight.
 const AT_ONCE: usize = 4;
+/// Inflated bytes held of each: the decoder copies its window once for each time it is filled.
+const BUFFER: usize = 1 << 18;
 
 /// What to read and how.
 #[derive(Clone)]
@@ -164,7 +166,7 @@ fn sum(
 ) -> (DayTraffic, Result<(), ReadError>) {
     let mut tally = DayTally::new(day);
     let mut reader = Reader::new(
-        BufReader::with_capacity(1 << 16, MultiGzDecoder::new(gzip)),
+        BufReader::with_capacity(BUFFER, MultiGzDecoder::new(gzip)),
         None,
     );
     let outcome = loop {

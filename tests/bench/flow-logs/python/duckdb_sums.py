@@ -1,10 +1,10 @@
 """Sums of legs A and D with DuckDB: its CSV reader with the columns' types given, one thread."""
+
+import gzip
+
 import duckdb
 
-TEXT = (
-    "interface-id srcaddr dstaddr action log-status pkt-srcaddr pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service"
-).split()
-NUMBERS = "packets bytes start".split()
+NUMBERS = ("packets", "bytes", "start")
 
 
 def sums(path):
@@ -12,7 +12,7 @@ def sums(path):
     connection = duckdb.connect()
     connection.execute("SET threads = 1")
     connection.execute("SET preserve_insertion_order = false")
-    with open_header(path) as lines:
+    with gzip.open(path, "rt") if path.endswith(".gz") else open(path, encoding="ascii") as lines:
         columns = lines.readline().split()
     types = {name: "BIGINT" if name in NUMBERS else "VARCHAR" for name in columns}
     connection.execute(
@@ -40,10 +40,3 @@ def sums(path):
 def rows(connection):
     """The table's rows."""
     return connection.execute("FROM sums").fetchall()
-
-
-def open_header(path):
-    """The first line, of either kind of file."""
-    import gzip
-
-    return gzip.open(path, "rt") if path.endswith(".gz") else open(path, encoding="ascii")

@@ -1,4 +1,5 @@
 """Sums of legs A and D with Polars: the lazy reader that reads only the columns it needs, on the streaming engine."""
+
 import polars as pl
 
 

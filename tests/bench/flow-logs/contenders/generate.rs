@@ -1,7 +1,8 @@
 //! Five million lines as five NAT gateways' interfaces record them in a day: version 5 fields, with a header line.
 //!
 //! Every flow leaves its four lines (A to D), mixed with others of its minute; some are rejected, some intervals hold
-//! no data, a few were skipped. Some hundred sources use a few services, few of them most of the time.
+//! no data, a few were skipped. Some hundred sources use a few services, few of them most of the time. With anything that
+//! changes the lines goes a new name of the files (`INPUT` beside).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -14,8 +15,6 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-/// Change it with anything that changes the lines.
-pub(crate) const VERSION: &str = "1";
 const SEED: u64 = 20_261_013;
 const LINES: usize = 5_000_000;
 const MINUTES: usize = 24 * 60;
@@ -39,7 +38,7 @@ const SERVICES: [(&str, u32, u32); 5] = [
 ];
 
 /// Writes the lines, plain and compressed, next to each other.
-pub(crate) fn write(plain: &Path, gzip: &Path) -> io::Result<()> {
+pub(super) fn write(plain: &Path, gzip: &Path) -> io::Result<()> {
     let unfinished = |path: &Path| path.with_extension("part");
     let (plain_part, gzip_part) = (unfinished(plain), unfinished(gzip));
     let mut output = Both {

@@ -1,4 +1,4 @@
-//! Our side: the library's reader and tally, as the detector uses them; what only reads; and what writes the input.
+//! Our side: the library's reader and tally, as the detector uses them; and the least that any reader must do.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -10,7 +10,7 @@ use tollkeeper::canonical::hash_text;
 use tollkeeper::flow_log::Reader;
 use tollkeeper::rollup::Tally;
 
-/// What the detector reads with.
+/// As the detector has it.
 const BUFFER: usize = 1 << 18;
 
 fn open(path: &Path) -> io::Result<Box<dyn Read>> {
@@ -24,7 +24,7 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
 }
 
 /// Sums of legs A and D by interface, hour and cell.
-pub(crate) fn sums(path: &Path) -> io::Result<Tally> {
+pub(super) fn sums(path: &Path) -> io::Result<Tally> {
     let mut tally = Tally::new();
     let mut reader = Reader::new(BufReader::with_capacity(BUFFER, open(path)?), None);
     while let Some(record) = reader.next_record().map_err(io::Error::other)? {
@@ -35,7 +35,7 @@ pub(crate) fn sums(path: &Path) -> io::Result<Tally> {
 }
 
 /// The same rows, spelt alike and sorted, as the peers'.
-pub(crate) fn digest(tally: &Tally) -> String {
+pub(super) fn digest(tally: &Tally) -> String {
     let rows = tally.sums().map(|(interface, hour, cell, sums)| {
         let hour = hour.unix_seconds();
         let bytes = sums.bytes;
@@ -55,8 +55,8 @@ pub(crate) fn digest(tally: &Tally) -> String {
     format!("{} rows, {}", rows.len(), hash_text(&text))
 }
 
-/// Lines of the input: the least that reading it can cost.
-pub(crate) fn lines(path: &Path) -> io::Result<usize> {
+/// Lines of the input, as `wc -l` counts them.
+pub(super) fn lines(path: &Path) -> io::Result<usize> {
     let mut input = BufReader::with_capacity(BUFFER, open(path)?);
     let mut lines = 0;
     loop {
