@@ -73,15 +73,16 @@ fn generate(root: &Path, data: &Path) -> Result<(), Error> {
     println!("Writing five million lines, plain and gzip: 1.3 GB, once.");
     let mut command = Command::new(contender(root));
     command.arg("flow-logs-write").args([plain, gzip]);
-    let failed = |reason: String| Error::Command {
+    let status = command.status().map_err(|error| error.to_string());
+    let reason = match status {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => status.to_string(),
+        Err(reason) => reason,
+    };
+    Err(Error::Command {
         command: format!("{command:?}"),
         reason,
-    };
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(failed(status.to_string())),
-        Err(error) => Err(failed(error.to_string())),
-    }
+    })
 }
 
 /// A Python with the peers, or why there is none.
