@@ -50,6 +50,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// Bytes from here to the end.
+    pub(super) fn left(&self) -> usize {
+        self.text.len().saturating_sub(self.at)
+    }
+
     /// The text between two positions.
     #[inline]
     pub(super) fn between(&self, start: usize, end: usize) -> Result<&'a str, Broken> {

@@ -104,14 +104,7 @@ impl<'s> Pass<'s> {
 
     fn word(&mut self, rest: &str, before: u8) -> usize {
         let bytes = rest.as_bytes();
-        // Looked for one after the other: most words are none of them, and few are the last.
-        let whole = (email(bytes).map(|length| ("<email>", length)))
-            .or_else(|| Some(("<uuid>", words::uuid(bytes)?)))
-            .or_else(|| Some(("<time>", dates::time(bytes, before == b':')?)))
-            .or_else(|| Some(("<ip>", ipv4(bytes).or_else(|| ipv6(rest))?)))
-            .or_else(|| Some(("<hex>", words::hex(bytes)?)))
-            .or_else(|| Some(("<duration>", words::duration(bytes)?)));
-        if let Some((placeholder, length)) = whole {
+        if let Some((placeholder, length)) = variable(rest, before) {
             return self.replaced(placeholder, length);
         }
         let number = words::number(bytes);
@@ -195,4 +188,32 @@ fn quoted_text(rest: &str, quote: u8, before: u8) -> Option<usize> {
     let inner = inner.get(..end)?;
     let (word, _) = inner.split_once(char::is_whitespace)?;
     (before != b'=' && !METHODS.contains(&word)).then_some(end + 2)
+}
+
+/// What stands for the variable part that a text begins with, and the part's length.
+fn variable(rest: &str, before: u8) -> Option<(&'static str, usize)> {
+    let bytes = rest.as_bytes();
+    if is_plain(bytes) {
+        return None;
+    }
+    // Looked for one after the other: most words are none of them, and few are the last.
+    (email(bytes).map(|length| ("<email>", length)))
+        .or_else(|| Some(("<uuid>", words::uuid(bytes)?)))
+        .or_else(|| Some(("<time>", dates::time(bytes, before == b':')?)))
+        .or_else(|| Some(("<ip>", ipv4(bytes).or_else(|| ipv6(rest))?)))
+        .or_else(|| Some(("<hex>", words::hex(bytes)?)))
+        .or_else(|| Some(("<duration>", words::duration(bytes)?)))
+}
+
+/// Whether bytes begin with a word that is nothing but a word: four small letters or more, not all of them digits of a
+/// hexadecimal number, and a space behind. No month (they have three), no address (they go on).
+fn is_plain(bytes: &[u8]) -> bool {
+    let word = bytes
+        .iter()
+        .position(|byte| !byte.is_ascii_lowercase())
+        .unwrap_or(bytes.len());
+    let letters = bytes.get(..word).unwrap_or_default();
+    word >= 4
+        && matches!(bytes.get(word), None | Some(b' '))
+        && letters.iter().any(|byte| *byte > b'f')
 }
