@@ -44,7 +44,7 @@ fmt: rust ## format the code
 audit: dev-build ## read-only report on your own AWS account, with your credentials; nothing is deployed
 	@target/debug/nat-cost-detector audit $(addprefix --ip-ranges ,$(wildcard $(IP_RANGES_TABLE))) $(ARGS)
 
-bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, or all
+bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, flow-logs, or all
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
 	TOLLKEEPER_MOTO_SERVER="$$moto" TOLLKEEPER_REDIS_SERVER="$$redis" target/debug/bench $(BENCH)
 

@@ -14,7 +14,7 @@ fn read(format: &str, line: &str, check: impl FnOnce(Result<NatSide<'_>, LineErr
 fn assert_side(line: &str, expected: NatSide<'_>) {
     // 10.0.1.5 instance, 10.0.0.9 NAT, 52.216.0.1 S3.
     read(FIELDS, line, |side| {
-        assert_eq!(side, Ok(expected), "{line}")
+        assert_eq!(side, Ok(expected), "{line}");
     });
 }
 
@@ -67,7 +67,7 @@ fn assert_regional(ends: &str, expected: NatSide<'_>) {
                   pkt-dst-aws-service";
     let line = format!("- nat-0a1b2c3d 700 1 {ends} S3 S3");
     read(format, &line, |side| {
-        assert_eq!(side, Ok(expected), "{ends}")
+        assert_eq!(side, Ok(expected), "{ends}");
     });
 }
 

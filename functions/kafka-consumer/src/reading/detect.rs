@@ -12,7 +12,7 @@
 //!
 //! Plain text is never guessed: anything could be it, so that broken and foreign values would count as lines.
 
-use tollkeeper::flow_log::{Format, LineReader};
+use tollkeeper::flow_log::Format;
 
 use super::{Rules, TopicFormat, logfmt, syslog};
 
@@ -62,20 +62,13 @@ fn is_version_2(line: &str) -> bool {
 }
 
 fn is_configured(text: &str, rules: &Rules) -> bool {
-    let Some(format) = &rules.flow_log_format else {
-        return false;
-    };
-    let mut reader = LineReader::new(Some(format));
-    text.lines()
-        .map(str::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .take(LINES)
-        .any(|line| {
-            let record = reader.read(line.as_bytes());
-            record.is_some_and(|record| {
-                record.is_ok_and(|record| record.start().is_ok() && record.bytes().is_ok())
-            })
-        })
+    rules.flow_log_format.as_ref().is_some_and(|format| {
+        text.lines()
+            .map(str::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .take(LINES)
+            .any(|line| format.fits(line.as_bytes()))
+    })
 }
 
 #[cfg(test)]
