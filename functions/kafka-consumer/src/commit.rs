@@ -132,7 +132,7 @@ pub async fn claim(
     Ok(())
 }
 
-/// Marks a batch as done, once all of it is written. `shared` says whether another run may have changed the state
+/// Marks a batch as done, once all of it is written. `exclusive` refuses a state that another run changed
 /// meanwhile: rollups stand that, the archive does not.
 pub async fn finish(
     rollups: &impl Rollups,
@@ -140,7 +140,7 @@ pub async fn finish(
     shard: &Shard,
     mut state: Stored,
     advance: &Advance,
-    shared: bool,
+    exclusive: bool,
 ) -> Result<(), CommitError> {
     let (key, mine) = (shard.state(), rulesets.mine().id());
     for _ in 0..ATTEMPTS {
@@ -152,7 +152,7 @@ pub async fn finish(
         if rollups.replace(&key, next, state.version).await? == Put::Done {
             return Ok(());
         }
-        if !shared {
+        if exclusive {
             break;
         }
         match rollups.get(&key).await? {

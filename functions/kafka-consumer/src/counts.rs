@@ -39,7 +39,7 @@ pub(crate) struct Counts<'s> {
 /// An interface's hour; its number is its update's.
 struct Interface {
     account: String,
-    interface: String,
+    id: String,
     hour: Hour,
 }
 
@@ -118,13 +118,13 @@ impl<'s> Counts<'s> {
     fn interface(&mut self, account: &str, interface: &str, hour: Hour) -> &mut Update<FlowPart> {
         let number = self.interfaces.number(
             &(account, interface, hour),
-            |known| known.interface == interface && known.hour == hour && known.account == account,
+            |known| known.id == interface && known.hour == hour && known.account == account,
             || {
                 let key = self.shard.traffic(account, interface, hour);
                 self.traffic.push(update(key, hour, self.keep));
                 Interface {
                     account: account.to_owned(),
-                    interface: interface.to_owned(),
+                    id: interface.to_owned(),
                     hour,
                 }
             },

@@ -172,19 +172,16 @@ async fn count(
         now: now.as_second(),
     };
     let plan = plan(&shard, news(), &how)?;
-    match (state, Advance::of(news())) {
-        (Some(mut state), Some(advance)) => {
-            keep(sink, &shard, &plan, &mut state, now).await?;
-            let span = advance.span();
-            commit::write(rollups, &plan, Batch { span, done: &done }).await?;
-            let shared = sink.archive.is_none();
-            commit::finish(rollups, rulesets, &shard, state, &advance, shared).await?;
-        }
+    if let (Some(mut state), Some(advance)) = (state, Advance::of(news())) {
+        keep(sink, &shard, &plan, &mut state, now).await?;
+        let span = advance.span();
+        commit::write(rollups, &plan, Batch { span, done: &done }).await?;
+        let exclusive = sink.archive.is_some();
+        commit::finish(rollups, rulesets, &shard, state, &advance, exclusive).await?;
+    } else {
         // Nothing new, but perhaps records without an offset: they only go to the quarantine.
-        _ => {
-            let span = NOTHING;
-            commit::write(rollups, &plan, Batch { span, done: &done }).await?;
-        }
+        let span = NOTHING;
+        commit::write(rollups, &plan, Batch { span, done: &done }).await?;
     }
     Ok(Tally {
         records: Tally::count(records.len()),

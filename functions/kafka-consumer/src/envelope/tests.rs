@@ -12,7 +12,7 @@ fn decoded(record: &Record<'_>) -> Result<Option<String>, &'static str> {
 #[test]
 fn an_odd_record_fails_neither_its_batch_nor_its_neighbours() {
     let event = include_str!("../../../../events/kafka-consumer/odd-records.json");
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     assert_eq!(partitions.len(), 1);
     let partition = &partitions[0];
     assert_eq!(
@@ -51,7 +51,7 @@ fn an_odd_record_fails_neither_its_batch_nor_its_neighbours() {
 #[test]
 fn records_come_by_offset_and_each_offset_once() {
     let event = r#"{"eventSource":"aws:kafka","records":{"a-b-12":[{"offset":3,"value":"x"},{"offset":2},{"offset":3}]}}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     assert_eq!(
         (partitions[0].topic.as_str(), partitions[0].number),
         ("a-b", 12)
@@ -68,7 +68,7 @@ fn records_come_by_offset_and_each_offset_once() {
 fn escapes_in_names_keys_and_values_are_read() {
     let event = r#"{"event\u0053ource":"SelfManaged\u004bafka","records":{"caf\u00e9\u002d7":
         [{"off\u0073et" : 1, "value":"\/\/8\/", "key":"aGk\u003d", "timest\u0061mp" :5}]}}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     let partition = &partitions[0];
     assert_eq!((partition.topic.as_str(), partition.number), ("café", 7));
     let record = &partition.records[0];
@@ -86,7 +86,7 @@ fn records_that_begin_alike_are_told_apart() {
     let event = r#"{"eventSource":"aws:kafka","records":{"t-0":[
         {"topic":"t","value":"MQ==","offset":1,"value":"Mg=="},{"topic":"t","value":"MQ==","offset":2},
         {"topic":"t","offset":3,"value":"Mw=="},{"topic":"t","offset":4},{"topic":"t"},{}]}}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     let seen: Vec<_> = partitions[0]
         .records
         .iter()
@@ -111,7 +111,7 @@ fn values_are_decoded_one_after_the_other_into_one_buffer() {
     let event = r#"{"eventSource":"aws:kafka","records":{"t-0":[
         {"offset":1,"value":"bG9uZ2Vy"},{"offset":2,"value":"aGk="},{"offset":3,"value":null},
         {"offset":4,"value":"no base64"},{"offset":5,"value":"aGk"},{"offset":6,"value":""},{"value":"aGk="}]}}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     let mut buffer = Vec::new();
     let mut seen = Vec::new();
     for record in &partitions[0].records {
@@ -139,7 +139,7 @@ fn values_are_decoded_one_after_the_other_into_one_buffer() {
 fn of_a_name_that_comes_twice_the_last_one_counts() {
     let event = r#"{"eventSource":"aws:sqs","records":5,"eventSource":"aws:kafka","records":{
         "t-0":"odd","t-0":[{"offset":9,"offset":1,"value":{},"value":"aGk="}]}}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     assert_eq!(partitions.len(), 1);
     let records = &partitions[0].records;
     assert_eq!(records[0].offset, Some(1));
@@ -149,7 +149,7 @@ fn of_a_name_that_comes_twice_the_last_one_counts() {
 #[test]
 fn a_partition_without_records_is_none_the_less_there() {
     let event = r#"{"records":{"t-1":null,"t-0":[]},"eventSource":"aws:kafka"}"#;
-    let partitions = read(&event).unwrap();
+    let partitions = read(event).unwrap();
     let seen: Vec<_> = partitions
         .iter()
         .map(|partition| (partition.id.as_str(), partition.records.len()))
@@ -159,7 +159,7 @@ fn a_partition_without_records_is_none_the_less_there() {
 
 #[test]
 fn a_payload_that_is_no_kafka_event_is_an_error_that_names_the_envelope_only() {
-    let message = |json: &str| read(&json).unwrap_err().found;
+    let message = |json: &str| read(json).unwrap_err().found;
     assert_eq!(message("[]"), "it is no JSON object");
     for json in [
         "{}",

@@ -21,7 +21,7 @@ pub(crate) fn envelope(data: &[u8]) {
     let Ok(event) = std::str::from_utf8(data) else {
         return;
     };
-    for records in read_envelope(&event) {
+    for records in read_envelope(event) {
         let offsets: Vec<i64> = records.iter().filter_map(|(offset, _)| *offset).collect();
         assert!(
             offsets.is_sorted_by(|a, b| a < b),

@@ -82,16 +82,16 @@ impl Memory {
     fn of_write(&self, key: &ItemKey) -> Fate {
         let mut trouble = self.trouble.lock().unwrap();
         match &mut *trouble {
-            Trouble::None => Fate::Fine,
             Trouble::Hang => Fate::Silence { applied: false },
             Trouble::Refuse(text) if key.pk.contains(*text) || key.sk.contains(*text) => {
                 Fate::Refused
             }
-            Trouble::Refuse(_) => Fate::Fine,
             Trouble::CrashAfter { writes: 0, applied } => Fate::Silence {
                 applied: std::mem::take(applied),
             },
-            Trouble::Stumble {
+            Trouble::None
+            | Trouble::Refuse(_)
+            | Trouble::Stumble {
                 after: 0, times: 0, ..
             } => Fate::Fine,
             Trouble::Stumble {
@@ -198,10 +198,13 @@ pub(crate) fn app<'m>(memory: &'m Memory, settings: &[(&str, &str)]) -> App<&'m 
     App::new(memory, None, config(settings))
 }
 
+/// An object: its version, its last offset, its bytes.
+type Shelved = (u64, i64, Vec<u8>);
+
 /// An archive in memory, with S3's conditional puts.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    objects: Mutex<BTreeMap<String, (u64, i64, Vec<u8>)>>,
+    objects: Mutex<BTreeMap<String, Shelved>>,
     versions: AtomicU64,
 }
 
@@ -247,7 +250,7 @@ impl Archive for &Shelf {
     async fn standing(&self, name: &str) -> Result<Option<Standing>, ArchiveError> {
         tokio::task::yield_now().await;
         let objects = self.objects.lock().unwrap();
-        let standing = |(version, last_offset, _): &(u64, i64, Vec<u8>)| Standing {
+        let standing = |(version, last_offset, _): &Shelved| Standing {
             version: version.to_string(),
             last_offset: *last_offset,
         };
@@ -266,9 +269,9 @@ pub(crate) struct Version<'m> {
 
 impl<'m> Version<'m> {
     /// The same, with an archive.
-    pub(crate) fn archiving(self, shelf: &'m Shelf) -> Self {
+    pub(crate) fn archiving(self, archive: &'m Shelf) -> Self {
         Self {
-            shelf: Some(shelf),
+            shelf: Some(archive),
             ..self
         }
     }

@@ -92,7 +92,7 @@ impl Content {
             Self::Poison => {
                 *totals
                     .entry((String::from("quarantine"), String::new()))
-                    .or_default() += 1
+                    .or_default() += 1;
             }
             Self::Tombstone => {}
         }
@@ -150,10 +150,10 @@ impl<'m> Versions<'m> {
         }
     }
 
-    fn archiving(self, shelf: &'m Shelf) -> Self {
+    fn archiving(self, archive: &'m Shelf) -> Self {
         Self {
-            plain: self.plain.archiving(shelf),
-            labelled: self.labelled.archiving(shelf),
+            plain: self.plain.archiving(archive),
+            labelled: self.labelled.archiving(archive),
         }
     }
 

@@ -340,8 +340,9 @@ async fn archived(s3: &aws_sdk_s3::Client, bucket: &str) -> BTreeMap<i64, Vec<i6
                 .push(row["offset"].as_i64().unwrap());
         }
     }
-    rows.values_mut()
-        .for_each(|offsets| offsets.sort_unstable());
+    for offsets in rows.values_mut() {
+        offsets.sort_unstable();
+    }
     rows
 }
 
