@@ -2,7 +2,7 @@
 //!
 //! A partition pins rulesets by id to its offsets, and their content is kept in the table: so a batch that was half
 //! written under old settings is finished under these, whatever the function was deployed with since. Code cannot be
-//! kept there: a release that reads records differently raises [`READING`] and applies to half-written batches too.
+//! kept there: a release that reads records differently raises `READING` and applies to half-written batches too.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
