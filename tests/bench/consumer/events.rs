@@ -123,7 +123,6 @@ mod tests {
             "{}",
             event.len()
         );
-        let event = serde_json::from_str(&event).map(|raw: Box<_>| raw).unwrap();
         let partitions = envelope::read(&event).unwrap();
         let tombstones = partitions
             .iter()
