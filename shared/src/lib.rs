@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod error;
 pub mod finding;
 pub mod flow_log;
+pub mod intern;
 pub mod ledger;
 pub mod money;
 pub mod plan;

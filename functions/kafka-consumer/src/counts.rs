@@ -3,11 +3,11 @@
 //! The number of items an hour can have is bounded by their keys (interfaces; a few buckets of services), the number
 //! of cells in each by the item itself. Known items and cells are found without allocating.
 
+use tollkeeper::intern::{Index, Number};
 use tollkeeper::rollup::{self, Cells, ItemKey, Shard, Traffic, log_bucket};
 use tollkeeper::time::Hour;
 
 use crate::fingerprint::{self, Fingerprint};
-use crate::intern::Interner;
 use crate::item::{FlowPart, LogCell, Logs, Update};
 use crate::plan::{Dimension, Keep};
 use crate::reading::{Entry, Level, LogLine};
@@ -29,7 +29,8 @@ pub(crate) struct Counts<'s> {
     shard: &'s Shard,
     keep: Keep,
     traffic: Vec<Update<FlowPart>>,
-    interfaces: Interner<Interface>,
+    interfaces: Vec<Interface>,
+    by_interface: Index,
     cells: Cells,
     levels: Logged<Level>,
     errors: Logged<Fingerprint>,
@@ -43,19 +44,29 @@ struct Interface {
     hour: Hour,
 }
 
+impl Interface {
+    fn key(&self) -> (&str, &str, Hour) {
+        (&self.account, &self.id, self.hour)
+    }
+}
+
 /// Log lines of one dimension, by something of type `W` besides the service.
 struct Logged<W> {
     updates: Vec<Update<(u32, u64)>>,
-    buckets: Interner<(u32, Hour)>,
-    places: Interner<Place<W>>,
+    buckets: Vec<(u32, Hour)>,
+    by_bucket: Index,
+    places: Vec<Place<W>>,
+    by_place: Index,
 }
 
 impl<W> Default for Logged<W> {
     fn default() -> Self {
         Self {
             updates: Vec::new(),
-            buckets: Interner::default(),
-            places: Interner::default(),
+            buckets: Vec::new(),
+            by_bucket: Index::default(),
+            places: Vec::new(),
+            by_place: Index::default(),
         }
     }
 }
@@ -68,13 +79,20 @@ struct Place<W> {
     update: u32,
 }
 
+impl<W: Copy> Place<W> {
+    fn key(&self) -> (&str, Hour, W) {
+        (&self.service, self.hour, self.what)
+    }
+}
+
 impl<'s> Counts<'s> {
     pub(crate) fn new(shard: &'s Shard, keep: Keep) -> Self {
         Self {
             shard,
             keep,
             traffic: Vec::new(),
-            interfaces: Interner::default(),
+            interfaces: Vec::new(),
+            by_interface: Index::default(),
             cells: Cells::default(),
             levels: Logged::default(),
             errors: Logged::default(),
@@ -116,19 +134,23 @@ impl<'s> Counts<'s> {
     }
 
     fn interface(&mut self, account: &str, interface: &str, hour: Hour) -> &mut Update<FlowPart> {
-        let number = self.interfaces.number(
-            &(account, interface, hour),
-            |known| known.id == interface && known.hour == hour && known.account == account,
-            || {
+        let key = (account, interface, hour);
+        let number = match self
+            .by_interface
+            .number(key, &self.interfaces, Interface::key)
+        {
+            Number::Known(number) => number,
+            Number::New(number) => {
                 let key = self.shard.traffic(account, interface, hour);
                 self.traffic.push(update(key, hour, self.keep));
-                Interface {
+                self.interfaces.push(Interface {
                     account: account.to_owned(),
                     id: interface.to_owned(),
                     hour,
-                }
-            },
-        );
+                });
+                number
+            }
+        };
         &mut self.traffic[number as usize]
     }
 
@@ -176,37 +198,47 @@ impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
         key: impl Fn(u32) -> ItemKey,
         keep: Keep,
     ) -> bool {
-        let (updates, buckets) = (&mut self.updates, &mut self.buckets);
-        let mut is_new = false;
-        let cell = self.places.number(
-            &(service, hour, what),
-            |known| known.what == what && known.hour == hour && known.service == service,
-            || {
-                is_new = true;
-                let bucket = log_bucket(service);
-                let query = (bucket, hour);
-                let number = buckets.number(
-                    &query,
-                    |known| *known == query,
-                    || {
-                        updates.push(update(key(bucket), hour, keep));
-                        query
-                    },
-                );
-                Place {
+        let query = (service, hour, what);
+        let (cell, is_new) = match self.by_place.number(query, &self.places, Place::key) {
+            Number::Known(cell) => (cell, false),
+            Number::New(cell) => {
+                let update = self.update(service, hour, key, keep);
+                self.places.push(Place {
                     service: service.to_owned(),
                     hour,
                     what,
-                    update: number,
-                }
-            },
-        );
-        if let Some(place) = self.places.get(cell) {
-            self.updates[place.update as usize]
-                .parts
-                .push((offset, (cell, bytes)));
-        }
+                    update,
+                });
+                (cell, true)
+            }
+        };
+        let update = self.places[cell as usize].update;
+        self.updates[update as usize]
+            .parts
+            .push((offset, (cell, bytes)));
         is_new
+    }
+
+    /// The number of the update that a service's hour belongs to.
+    fn update(
+        &mut self,
+        service: &str,
+        hour: Hour,
+        key: impl Fn(u32) -> ItemKey,
+        keep: Keep,
+    ) -> u32 {
+        let bucket = (log_bucket(service), hour);
+        match self
+            .by_bucket
+            .number(bucket, &self.buckets, |bucket| *bucket)
+        {
+            Number::Known(number) => number,
+            Number::New(number) => {
+                self.buckets.push(bucket);
+                self.updates.push(update(key(bucket.0), hour, keep));
+                number
+            }
+        }
     }
 
     fn done(self) -> Dimension<Logs> {
@@ -216,7 +248,7 @@ impl<W: Copy + Eq + std::hash::Hash + std::fmt::Display> Logged<W> {
         };
         Dimension {
             updates: self.updates,
-            cells: self.places.into_keys().into_iter().map(cell).collect(),
+            cells: self.places.into_iter().map(cell).collect(),
         }
     }
 }

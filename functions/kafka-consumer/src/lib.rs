@@ -30,7 +30,6 @@ pub mod config;
 mod counts;
 pub mod envelope;
 pub mod fingerprint;
-mod intern;
 pub mod item;
 pub mod offsets;
 pub mod patience;

@@ -3,14 +3,11 @@
 //! A day's log names a few thousand cells millions of times. Here each gets a small number the first time; after that
 //! nothing is copied or allocated for it. Numbers follow the order of first sight and mean nothing outside.
 
-use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::cells::CellKey;
 use crate::flow_log::Leg;
+use crate::intern::{Index, Number};
 use crate::services::Label;
 
 /// Numbers of cells.
@@ -112,44 +109,6 @@ fn label((service, region): &(Box<str>, Box<str>)) -> (&str, Option<&str>) {
 /// all of an unmapped page costs a hundred cycles.
 fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
-}
-
-/// Finds the numbers of things by the things, which lie with the caller in the order of their numbers.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Index {
-    numbers: HashTable<u32>,
-    hasher: RandomState,
-}
-
-/// A thing's number.
-pub(super) enum Number {
-    /// It had one.
-    Known(u32),
-    /// It got one: the caller adds it to the others.
-    New(u32),
-}
-
-impl Index {
-    /// The number of a thing among the others, each of which `as_key` shows as the key it is found by.
-    pub(super) fn number<'a, T, K: Copy + Hash + PartialEq>(
-        &mut self,
-        key: K,
-        all: &'a [T],
-        as_key: impl Fn(&'a T) -> K,
-    ) -> Number {
-        let hasher = &self.hasher;
-        let hash = hasher.hash_one(key);
-        let at = |number: u32| all.get(number as usize).map(&as_key);
-        let same = |number: &u32| at(*number).is_some_and(|other| other == key);
-        if let Some(number) = self.numbers.find(hash, same) {
-            return Number::Known(*number);
-        }
-        // 2^32 different things do not fit in a function's memory.
-        let number = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        let rehash = |number: &u32| at(*number).map_or(0, |other| hasher.hash_one(other));
-        self.numbers.insert_unique(hash, number, rehash);
-        Number::New(number)
-    }
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::cells::{CellKey, Counted, Sums};
-use super::intern::{Cells, Index, Number};
+use super::intern::Cells;
 use super::traffic::Traffic;
 use crate::flow_log::{LineError, Record};
+use crate::intern::{Index, Number};
 use crate::services::IpRanges;
 use crate::time::Hour;
 
