@@ -49,13 +49,14 @@ struct Delivery {
     /// The batch of a second run at the same time, which may end elsewhere and have other settings.
     twin: Option<(usize, bool)>,
     trouble: Trouble,
-    /// Whether the function runs with an address table: by it the same record counts in another cell.
+    /// Which version of the function it is.
     labelled: bool,
     /// Whether Lambda gives the batch up where it fails, and goes on behind it.
     give_up: bool,
 }
 
-/// Totals by partition key and what is summed there; cells of one source and leg together, whatever their label.
+/// Totals by partition key and what is summed there; cells of one source and leg together, whatever their label, and
+/// log lines of one service, by whichever of its two names.
 type Totals = BTreeMap<(String, String), u64>;
 
 impl Content {
@@ -67,7 +68,7 @@ impl Content {
             }),
             Self::Log(hour, service) => {
                 let time = HOUR + 3600 * i64::from(*hour == 1);
-                format!(r#"{{"level":"info","service":"s{service}","ts":{time}}}"#)
+                format!(r#"{{"level":"info","service":"s{service}","team":"t{service}","ts":{time}}}"#)
             }
             Self::Poison => "neither".to_owned(),
             Self::Tombstone => return None,
@@ -86,7 +87,7 @@ impl Content {
                 }
             }
             Self::Log(hour, service) => {
-                let what = (format!("logs {}", HOURS[*hour]), format!("s{service}|info"));
+                let what = (format!("logs {}", HOURS[*hour]), format!("{service}|info"));
                 *totals.entry(what).or_default() += 1;
             }
             Self::Poison => {
@@ -109,6 +110,7 @@ fn totals(memory: &Memory) -> Totals {
         }
         let hour = pk.rsplit('#').next().unwrap();
         for (name, sums) in item["cells"].as_object().into_iter().flatten() {
+            let name = name.trim_start_matches(['s', 't']);
             let name: Vec<&str> = name.split('|').take(2).collect();
             let counter = if kind == "traffic" {
                 "bytes"
@@ -134,7 +136,8 @@ fn event(partition: usize, records: &[Written]) -> String {
     json!({"eventSource": "aws:kafka", "records": {format!("t-{partition}"): records}}).to_string()
 }
 
-/// The function in two versions: with and without an address table.
+/// The function in two versions: by their settings the same record counts in another cell (an address table), or in
+/// another item altogether (the name of a service decides its bucket).
 struct Versions<'m> {
     plain: Version<'m>,
     labelled: Version<'m>,
@@ -143,7 +146,11 @@ struct Versions<'m> {
 impl<'m> Versions<'m> {
     fn new(memory: &'m Memory, epoch: u32) -> Self {
         let epochs = format!("t/0={epoch},t/1={epoch}");
-        let settings = [("EPOCHS", epochs.as_str()), ("IP_RANGES", RANGES)];
+        let settings = [
+            ("EPOCHS", epochs.as_str()),
+            ("IP_RANGES", RANGES),
+            ("JSON_SERVICE", "/team"),
+        ];
         Self {
             plain: Version::new(memory, &settings[..1]),
             labelled: Version::new(memory, &settings),
