@@ -3,7 +3,7 @@
 
 use tollkeeper::finding::{Source, SourceKind};
 
-use crate::network::{Interface, KafkaMapping, NatGateway, Network, Subnet};
+use crate::measure::network::{Interface, KafkaMapping, NatGateway, Network, Subnet};
 
 pub(crate) const VPC: &str = "vpc-1";
 

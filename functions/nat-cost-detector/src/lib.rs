@@ -6,31 +6,18 @@
 pub mod actions;
 pub mod adapters;
 pub mod advise;
-pub mod attribute;
-pub mod cause_table;
 pub mod cli;
-pub mod compose;
 pub mod config;
 pub mod detect;
 pub mod explain;
-pub mod explained;
 pub mod fault;
 #[cfg(test)]
 mod fixture;
 pub mod incident;
-pub mod inventory;
-pub mod message;
-pub mod network;
-pub mod night;
-pub mod pollers;
-pub mod report;
+pub mod measure;
 pub mod request;
-pub mod saving;
 pub mod start;
-pub mod study;
-pub mod text;
-pub mod traffic;
-pub mod volumes;
+pub mod tell;
 
 use std::sync::Arc;
 

@@ -8,10 +8,10 @@ use tollkeeper::time::Day;
 use super::explain;
 use crate::App;
 use crate::detect::detect;
-use crate::explain::volume;
+use crate::explain::causes::volume;
 use crate::fault::DetectorError;
-use crate::report::{AuditReport, GatewayCost, MonthCost, UnusualDay};
-use crate::study::{Gaps, Observed};
+use crate::measure::study::{Gaps, Observed};
+use crate::tell::report::{AuditReport, GatewayCost, MonthCost, UnusualDay};
 
 /// Days that an audit looks back.
 const DAYS: i64 = 30;

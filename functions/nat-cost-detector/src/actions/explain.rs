@@ -5,12 +5,12 @@ use tollkeeper::finding::State;
 use tollkeeper::time::Day;
 
 use crate::App;
-use crate::compose::{self, Decision};
 use crate::detect::detect;
 use crate::fault::DetectorError;
-use crate::inventory::{self, Inventory};
-use crate::report::DayReport;
-use crate::study::{Gaps, Observed};
+use crate::measure::inventory::{self, Inventory};
+use crate::measure::study::{Gaps, Observed};
+use crate::tell::compose::{self, Decision};
+use crate::tell::report::DayReport;
 
 /// Explains a day.
 pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<DayReport, DetectorError> {

@@ -12,14 +12,14 @@ use tollkeeper::time::Day;
 
 use crate::App;
 use crate::adapters::ledger::Ledger;
-use crate::compose::{self, Decision};
 use crate::detect::{Verdict, detect};
 use crate::fault::DetectorError;
+use crate::incident::night::{NightReply, NightReport};
 use crate::incident::{self, Baseline, Evidence, Incident, Turn};
-use crate::inventory::{self, Inventory};
-use crate::message;
-use crate::night::{NightReply, NightReport};
-use crate::study::{Gaps, Observed, SERIES};
+use crate::measure::inventory::{self, Inventory};
+use crate::measure::study::{Gaps, Observed, SERIES};
+use crate::tell::compose::{self, Decision};
+use crate::tell::message;
 
 /// What a night works with.
 pub(super) struct Night<'a> {

@@ -5,11 +5,11 @@ use tollkeeper::plan::EndpointKind;
 
 use super::nightly::Night;
 use crate::adapters::cloudwatch;
-use crate::compose;
 use crate::fault::DetectorError;
 use crate::incident::Incident;
-use crate::network::Endpoint;
-use crate::saving;
+use crate::incident::saving;
+use crate::measure::network::Endpoint;
+use crate::tell::compose;
 
 impl Night<'_> {
     /// The finding that ends the incident.

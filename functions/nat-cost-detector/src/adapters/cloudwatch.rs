@@ -13,7 +13,7 @@ use rust_decimal::prelude::ToPrimitive;
 use tollkeeper::time::Day;
 
 use crate::fault::CallError;
-use crate::network::Endpoint;
+use crate::measure::network::Endpoint;
 
 const OPERATION: &str = "cloudwatch:GetMetricData";
 /// What the inner legs A and D count, and the bill with them.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tollkeeper::finding::Source;
 
 use crate::fault::CallError;
-use crate::network::{Endpoint, Hints, Interface, NatGateway, Network, Subnet, user_of};
+use crate::measure::network::{Endpoint, Hints, Interface, NatGateway, Network, Subnet, user_of};
 
 /// Reads every page of a paginated call into one list.
 macro_rules! all {

@@ -16,8 +16,8 @@ use tollkeeper::services::IpRanges;
 use tollkeeper::time::Day;
 
 use crate::config::S3Location;
+use crate::explain::traffic::{DayTally, DayTraffic};
 use crate::fault::CallError;
-use crate::traffic::{DayTally, DayTraffic};
 
 /// Files in flight.
 const AT_ONCE: usize = 4;

@@ -7,7 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EndPointType, EventSourceMappingConfiguration, SourceAccessType};
 
 use crate::fault::CallError;
-use crate::network::KafkaMapping;
+use crate::measure::network::KafkaMapping;
 
 /// The mappings, in order of their ids.
 pub async fn kafka_mappings(client: &Client) -> Result<Vec<KafkaMapping>, CallError> {

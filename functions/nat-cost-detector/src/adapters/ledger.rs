@@ -8,7 +8,7 @@ use tollkeeper::plan::PlanSummary;
 use tollkeeper::time::Day;
 
 use crate::incident::Incident;
-use crate::inventory::Stay;
+use crate::measure::inventory::Stay;
 
 /// Writes in flight.
 const AT_ONCE: usize = 8;

@@ -5,7 +5,7 @@ use tollkeeper::aws::{Table, TableError};
 use tollkeeper::rollup::{Traffic, traffic_pk};
 use tollkeeper::time::Day;
 
-use crate::traffic::DayTraffic;
+use crate::explain::traffic::DayTraffic;
 
 /// Queries in flight.
 const AT_ONCE: usize = 8;

@@ -9,8 +9,8 @@ use tollkeeper::aws::Alert;
 use tollkeeper::finding::{Advice, Finding, RealisedSaving, State};
 use tollkeeper::plan::PlanRequest;
 
-use crate::cause_table;
-use crate::text::{human_bytes, weekday_name};
+use crate::tell::cause_table;
+use crate::tell::text::{human_bytes, weekday_name};
 
 /// Dollars for a read unit of DynamoDB on demand in us-east-1, as on AWS's price page since November 2024.
 const READ_UNIT: Decimal = Decimal::from_parts(125, 0, 0, false, 9);

@@ -11,16 +11,16 @@ use tollkeeper::time::Day;
 use crate::App;
 use crate::adapters::{flow_logs, rollups};
 use crate::advise::{self, Situation};
-use crate::attribute::{Certainty, Directory, Flows, attribute};
 use crate::config::ExplainSource;
 use crate::detect::{Range, Verdict};
-use crate::explain::{self, Explanation};
+use crate::explain::attribute::{Certainty, Directory, Flows, attribute};
+use crate::explain::causes::{self, Explanation};
+use crate::explain::traffic::DayTraffic;
 use crate::fault::DetectorError;
-use crate::inventory::Inventory;
-use crate::study::Observed;
-use crate::text::human_bytes;
-use crate::traffic::DayTraffic;
-use crate::volumes;
+use crate::measure::inventory::Inventory;
+use crate::measure::study::Observed;
+use crate::measure::volumes;
+use crate::tell::text::human_bytes;
 
 /// Quiet days that a mean is taken of where the same weekday is not at hand.
 const QUIET_DAYS: usize = 3;
@@ -72,7 +72,7 @@ impl App {
             "none".clone_into(&mut quality.explained_from);
             return Explained {
                 flows: Flows::new(),
-                explanation: explain::unexplained(excess, observed.prices),
+                explanation: causes::unexplained(excess, observed.prices),
                 advice: no_flow_logs(observed, volume),
                 quality,
             };
@@ -87,7 +87,7 @@ impl App {
             .collect();
         describe(&read, &flows, observed, &mut quality);
         Explained {
-            explanation: explain::explain(&flows, &quiet, volume, excess, observed.prices),
+            explanation: causes::explain(&flows, &quiet, volume, excess, observed.prices),
             advice: advise::advise(Situation {
                 flows: &flows,
                 network: &observed.network,

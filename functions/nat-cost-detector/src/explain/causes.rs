@@ -12,7 +12,7 @@ use tollkeeper::finding::{Cause, FurtherCauses, Volume};
 use tollkeeper::money::{Money, cents};
 use tollkeeper::prices::RegionPrices;
 
-use crate::attribute::{Flow, Flows};
+use crate::explain::attribute::{Flow, Flows};
 
 /// Causes in a finding; SNS carries 256 KB, and the finding is in it four times.
 const MOST_CAUSES: usize = 40;
@@ -203,5 +203,5 @@ impl Change<'_> {
 }
 
 #[cfg(test)]
-#[path = "explain_tests.rs"]
+#[path = "causes_tests.rs"]
 mod tests;

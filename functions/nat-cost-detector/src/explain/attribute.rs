@@ -8,10 +8,10 @@ use tollkeeper::flow_log::Leg;
 use tollkeeper::rollup::CellKey;
 use tollkeeper::time::Hour;
 
-use crate::inventory::{Holder, Inventory, Nat};
-use crate::network::KafkaMapping;
-use crate::pollers;
-use crate::traffic::DayTraffic;
+use crate::explain::pollers;
+use crate::explain::traffic::DayTraffic;
+use crate::measure::inventory::{Holder, Inventory, Nat};
+use crate::measure::network::KafkaMapping;
 
 /// What attribution needs to know.
 #[derive(Clone, Copy)]

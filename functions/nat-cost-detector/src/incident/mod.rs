@@ -4,6 +4,9 @@
 //! not take is sent by the next run, and a crash between sending and striking out sends the same finding once more
 //! (same incident, state and day): subscribers see it at least once and can tell a repeat. A day is judged once.
 
+pub mod night;
+pub mod saving;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -221,5 +224,4 @@ impl Incident {
 }
 
 #[cfg(test)]
-#[path = "incident_tests.rs"]
 mod tests;

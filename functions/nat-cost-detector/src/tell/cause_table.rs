@@ -5,7 +5,7 @@ use tollkeeper::finding::{Cause, Direction, Finding};
 use tollkeeper::money::Money;
 
 use crate::advise::far_end;
-use crate::text::columns;
+use crate::tell::text::columns;
 
 /// Rows of causes; the JSON has more.
 const ROWS: usize = 12;

@@ -14,7 +14,7 @@ use tollkeeper::finding::Confidence;
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::text::{human_bytes, weekday_name};
+use crate::tell::text::{human_bytes, weekday_name};
 
 /// Robust deviations that raise an alarm: score 1.
 const THRESHOLD: f64 = 4.0;
@@ -295,5 +295,4 @@ fn decimal(score: f64) -> Decimal {
 }
 
 #[cfg(test)]
-#[path = "detect_tests.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
 use crate::detect::{Range, Verdict};
-use crate::explain::{Explanation, volume};
+use crate::explain::causes::{Explanation, volume};
 
 /// Days that a projected month has.
 const PROJECTED_DAYS: u32 = 30;
@@ -103,7 +103,7 @@ pub fn resolved(
     quality: DataQuality,
     prices: &RegionPrices,
 ) -> Finding {
-    let nothing = crate::explain::unexplained(0, prices);
+    let nothing = crate::explain::causes::unexplained(0, prices);
     let mut finding = finding(subject, decision, nothing, Vec::new(), quality, prices);
     finding.excess = volume(0, prices);
     finding.projected_month = Money::usd(cents(Decimal::ZERO));

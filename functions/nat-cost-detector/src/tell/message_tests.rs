@@ -8,10 +8,13 @@ use tollkeeper::time::Day;
 
 use super::*;
 use crate::advise::{Situation, advise};
-use crate::attribute::{Certainty, Figures, Flow, Flows};
-use crate::compose::{self, Decision, Subject};
 use crate::detect::{Gates, Verdict, detect};
-use crate::{explain, fixture, pollers, saving};
+use crate::explain::attribute::{Certainty, Figures, Flow, Flows};
+use crate::explain::causes;
+use crate::explain::pollers;
+use crate::fixture;
+use crate::incident::saving;
+use crate::tell::compose::{self, Decision, Subject};
 
 const GB: u64 = 1 << 30;
 
@@ -109,7 +112,7 @@ fn opened() -> Finding {
     let observed = 3_700 * GB;
     let verdict = verdict(observed);
     let id = subject().incident_id(subject().day);
-    let explanation = explain::explain(
+    let explanation = causes::explain(
         &today,
         &[quiet],
         observed,
@@ -185,11 +188,11 @@ fn the_golden_findings_are_what_is_published() {
     let goldens = [
         (
             opened(),
-            include_str!("../../../events/contracts/finding-opened.json"),
+            include_str!("../../../../events/contracts/finding-opened.json"),
         ),
         (
             resolved(),
-            include_str!("../../../events/contracts/finding-resolved.json"),
+            include_str!("../../../../events/contracts/finding-resolved.json"),
         ),
     ];
     for (finding, golden) in goldens {

@@ -10,11 +10,11 @@ use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
 use crate::advise::far_end;
-use crate::attribute::Flows;
-use crate::cause_table;
-use crate::explain::volume;
-use crate::message;
-use crate::text::{columns, human_bytes};
+use crate::explain::attribute::Flows;
+use crate::explain::causes::volume;
+use crate::tell::cause_table;
+use crate::tell::message;
+use crate::tell::text::{columns, human_bytes};
 
 /// Flows in a report, largest first.
 const TALKERS: usize = 20;

@@ -5,10 +5,10 @@ use tollkeeper::prices;
 use tollkeeper::time::Day;
 
 use super::*;
-use crate::attribute::{Certainty, Directory, Figures, attribute};
+use crate::explain::attribute::{Certainty, Directory, Figures, attribute};
+use crate::explain::traffic::DayTally;
 use crate::fixture;
-use crate::inventory::{Inventory, Stay};
-use crate::traffic::DayTally;
+use crate::measure::inventory::{Inventory, Stay};
 
 const GB: u64 = 1 << 30;
 
@@ -122,7 +122,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
     }
     let network = fixture::network();
     let now = "2026-10-14T06:30:00Z".parse().unwrap();
-    let stays: Vec<Stay> = crate::inventory::observe(&[], &network.interfaces, now);
+    let stays: Vec<Stay> = crate::measure::inventory::observe(&[], &network.interfaces, now);
     let inventory = Inventory::new(&stays, &network);
     let mappings = fixture::mappings();
     let directory = Directory {

@@ -136,7 +136,7 @@ fn after_a_resolved_incident_the_next_one_opens_anew() {
 #[test]
 fn a_finding_is_pending_until_it_was_told() {
     let finding: Finding = serde_json::from_str(include_str!(
-        "../../../events/contracts/finding-opened.json"
+        "../../../../events/contracts/finding-opened.json"
     ))
     .unwrap();
     let incident = open().after(day(1), 2000 * GB, Turn::Grows, Some(finding.clone()));

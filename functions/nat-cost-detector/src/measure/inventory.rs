@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Interface, Network};
+use crate::measure::network::{Interface, Network};
 
 /// An interface at its addresses, for as long as it was seen there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

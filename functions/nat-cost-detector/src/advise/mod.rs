@@ -11,10 +11,10 @@ use tollkeeper::money::{Money, cents};
 use tollkeeper::plan::PlanRequest;
 use tollkeeper::prices::{self, RegionPrices};
 
-use crate::attribute::{Flow, Flows};
-use crate::network::{KafkaMapping, Network};
-use crate::pollers;
-use crate::text::human_bytes;
+use crate::explain::attribute::{Flow, Flows};
+use crate::explain::pollers;
+use crate::measure::network::{KafkaMapping, Network};
+use crate::tell::text::human_bytes;
 
 const DAYS_A_MONTH: u64 = 30;
 /// Services with gateway endpoints, as labels and as endpoints spell them.
@@ -309,5 +309,4 @@ fn money(amount: Decimal) -> Money {
 }
 
 #[cfg(test)]
-#[path = "advise_tests.rs"]
 mod tests;

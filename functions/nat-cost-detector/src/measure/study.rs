@@ -9,11 +9,11 @@ use tollkeeper::time::Day;
 use crate::App;
 use crate::adapters::cost_explorer::{self, Bill};
 use crate::adapters::{cloudwatch, ec2, identity, lambda};
-use crate::compose::Subject;
 use crate::detect::Verdict;
 use crate::fault::DetectorError;
-use crate::network::{KafkaMapping, Network};
-use crate::volumes;
+use crate::measure::network::{KafkaMapping, Network};
+use crate::measure::volumes;
+use crate::tell::compose::Subject;
 
 /// The series that is judged: bytes through zonal NAT gateways.
 pub const SERIES: &str = "NatGateway-Bytes";

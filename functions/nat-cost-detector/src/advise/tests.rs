@@ -1,7 +1,7 @@
 use tollkeeper::finding::Direction;
 
 use super::*;
-use crate::attribute::{Certainty, Figures};
+use crate::explain::attribute::{Certainty, Figures};
 use crate::fixture;
 
 const GB: u64 = 1 << 30;
@@ -108,7 +108,7 @@ fn endpoints_that_cost_more_than_they_save_are_not_advised() {
 #[test]
 fn an_endpoint_that_exists_already_is_named() {
     let mut network = fixture::network();
-    network.endpoints.push(crate::network::Endpoint {
+    network.endpoints.push(crate::measure::network::Endpoint {
         id: "vpce-1".to_owned(),
         vpc_id: fixture::VPC.to_owned(),
         service_name: "com.amazonaws.us-east-1.s3".to_owned(),

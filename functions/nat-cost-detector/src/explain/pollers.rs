@@ -10,7 +10,7 @@ use tollkeeper::finding::{Source, SourceKind};
 use tollkeeper::plan::KafkaPollers;
 use tollkeeper::services::Label;
 
-use crate::network::{Interface, KafkaMapping, Network};
+use crate::measure::network::{Interface, KafkaMapping, Network};
 
 /// The mappings whose pollers an interface can be, in order.
 fn mappings_of<'a>(interface: &Interface, mappings: &'a [KafkaMapping]) -> Vec<&'a KafkaMapping> {

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_answer_to_the_schedule_is_the_golden_one() {
         let finding: Finding = serde_json::from_str(include_str!(
-            "../../../events/contracts/finding-opened.json"
+            "../../../../events/contracts/finding-opened.json"
         ))
         .unwrap();
         let range = Range {
@@ -148,8 +148,9 @@ mod tests {
             serde_json::to_value(&finding).unwrap()
         );
         reply.as_object_mut().unwrap().remove("findings");
-        let golden =
-            include_str!("../../../events/nat-cost-detector/scheduler-runs-the-night.reply.json");
+        let golden = include_str!(
+            "../../../../events/nat-cost-detector/scheduler-runs-the-night.reply.json"
+        );
         assert_eq!(
             reply,
             serde_json::from_str::<Value>(golden).unwrap(),

@@ -1,0 +1,7 @@
+//! Explains an excess: traffic of the day, who is behind it, and what each of them adds.
+
+pub mod attribute;
+pub mod causes;
+pub mod explained;
+pub mod pollers;
+pub mod traffic;
