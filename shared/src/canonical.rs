@@ -20,7 +20,12 @@ pub fn hash(value: &impl Serialize) -> Result<String, NotCanonical> {
 
 /// `sha256:` and the lower-case hexadecimal hash of a text's bytes.
 pub fn hash_text(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+    hash_bytes(text.as_bytes())
+}
+
+/// `sha256:` and the lower-case hexadecimal hash of bytes.
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
     let mut out = String::with_capacity(7 + 64);
     out.push_str("sha256:");
     for byte in digest {

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use tollkeeper::canonical::hash_text;
+use tollkeeper::canonical::hash_bytes;
 use tollkeeper::rollup::{ItemKey, Shard, Traffic};
 
 use crate::archive::{ArchiveError, Object, Rows};
@@ -140,7 +140,7 @@ pub fn plan<'r>(
                 }
             }
             (Ok(_), _) => None,
-            (Err(reason), _) => whole(&reason, record.raw.as_bytes()),
+            (Err(reason), _) => whole(&reason, record.raw),
         };
         if let (Some(rows), Some(offset)) = (&mut rows, record.offset) {
             rows.add(offset, record.timestamp, record.key().as_deref(), value)?;
@@ -178,7 +178,7 @@ fn poison(
         Some(offset) => shard.quarantine(offset),
         // No position to be found under: its content is its name, so that a redelivery overwrites it too.
         None => ItemKey {
-            sk: format!("unplaced#{}", hash_text(record.raw)),
+            sk: format!("unplaced#{}", hash_bytes(record.raw)),
             ..shard.quarantine(0)
         },
     };

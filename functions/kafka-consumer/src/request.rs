@@ -59,7 +59,6 @@ enum Action {
 
 /// Reads what Lambda hands over.
 pub(crate) fn read(event: &[u8]) -> Result<Request<'_>, RequestError> {
-    let event = std::str::from_utf8(event).map_err(|_| NotKafka::no_text())?;
     // Batches first: they are what comes, and reading them twice would cost.
     let not_kafka = match envelope::read(event) {
         Ok(partitions) => {
@@ -70,11 +69,11 @@ pub(crate) fn read(event: &[u8]) -> Result<Request<'_>, RequestError> {
         }
         Err(error) => error,
     };
-    let tagged = serde_json::from_str::<Tagged<'_>>(event);
+    let tagged = serde_json::from_slice::<Tagged<'_>>(event);
     if !tagged.is_ok_and(|tagged| tagged.action.is_some()) {
         return Err(not_kafka.into());
     }
-    let replay: Replay<'_> = serde_json::from_str(event).map_err(|_| RequestError::Malformed)?;
+    let replay: Replay<'_> = serde_json::from_slice(event).map_err(|_| RequestError::Malformed)?;
     let partitions = envelope::read(replay.event.get())?;
     Ok(Request {
         partitions,

@@ -4,6 +4,7 @@
 //! whoever sees it first, and an execution environment writes each at most once a day.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -25,16 +26,23 @@ const MOST_KNOWN: usize = 10_000;
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// An error's example.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An error's example, as it was logged: what of it may be kept is found out where it is written, which for most it
+/// never is.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sample {
     /// What it is an example of.
     pub fingerprint: Fingerprint,
     service: String,
-    /// What all of them have in common.
-    template: String,
-    /// What one of them says, without secrets.
-    text: String,
+    /// With whatever secrets are in it.
+    message: String,
+}
+
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sample")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An example as it is stored.
@@ -42,8 +50,10 @@ pub struct Sample {
 struct Stored<'a> {
     schema: &'static str,
     service: &'a str,
-    template: &'a str,
-    sample: &'a str,
+    /// What all of them have in common.
+    template: String,
+    /// What one of them says, without secrets.
+    sample: String,
     expires_at: i64,
 }
 
@@ -52,8 +62,17 @@ impl Sample {
         Self {
             fingerprint,
             service: service.to_owned(),
-            template: redact(&fingerprint::template(message), MOST_CHARS),
-            text: redact(message, MOST_CHARS),
+            message: fingerprint::scanned(message).to_owned(),
+        }
+    }
+
+    fn stored(&self, expires_at: i64) -> Stored<'_> {
+        Stored {
+            schema: "error/v1",
+            service: &self.service,
+            template: redact(&fingerprint::template(&self.message), MOST_CHARS),
+            sample: redact(&self.message, MOST_CHARS),
+            expires_at,
         }
     }
 }
@@ -80,13 +99,7 @@ impl Known {
                 pk: format!("error#{}", sample.fingerprint),
                 sk: "sample".to_owned(),
             };
-            let stored = Stored {
-                schema: "error/v1",
-                service: &sample.service,
-                template: &sample.template,
-                sample: &sample.text,
-                expires_at: keep.expiry(now),
-            };
+            let stored = sample.stored(keep.expiry(now));
             rollups.put(&key, &stored, &Condition::Absent).await?;
             let mut known = self.known();
             if known.len() >= MOST_KNOWN {

@@ -287,7 +287,7 @@ mod tests {
             offset: Some(*offset),
             timestamp: Some(timestamp + *offset),
             value: Ok(None),
-            raw: "{}",
+            raw: b"{}",
         };
         offsets.iter().map(record).collect()
     }

@@ -32,13 +32,6 @@ pub struct NotKafka {
     found: String,
 }
 
-impl NotKafka {
-    /// Of bytes that are no UTF-8 text.
-    pub fn no_text() -> Self {
-        not_kafka("it is no text")
-    }
-}
-
 impl Fault for NotKafka {
     fn fault_type(&self) -> &'static str {
         "Event.NotKafka"
@@ -60,8 +53,9 @@ pub struct Partition<'a> {
 
 /// Reads an event of MSK or of a self-managed cluster, as Lambda sent it: no JSON parser has to see it before. What is
 /// no JSON is no Kafka event, as far as that shows while records are looked for.
-pub fn read(event: &str) -> Result<Vec<Partition<'_>>, NotKafka> {
-    let envelope = Envelope::scan(event).map_err(|Broken| not_kafka("it is no JSON object"))?;
+pub fn read<'a>(event: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Vec<Partition<'a>>, NotKafka> {
+    let envelope =
+        Envelope::scan(event.as_ref()).map_err(|Broken| not_kafka("it is no JSON object"))?;
     match envelope.source.as_deref() {
         Some("aws:kafka" | "SelfManagedKafka") => {}
         Some(source) => {
@@ -96,7 +90,7 @@ enum Records<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn scan(text: &'a str) -> Result<Self, Broken> {
+    fn scan(text: &'a [u8]) -> Result<Self, Broken> {
         let mut scanner = Scanner::new(text);
         let mut envelope = Self::default();
         scanner.each(*b"{}", |scanner| {
@@ -115,7 +109,7 @@ impl<'a> Records<'a> {
     fn scan(scanner: &mut Scanner<'a>) -> Result<Self, Broken> {
         if scanner.peek()? != b'{' {
             return Ok(match scanner.skip()? {
-                "null" => Self::Missing,
+                b"null" => Self::Missing,
                 _ => Self::Odd,
             });
         }
@@ -159,10 +153,10 @@ impl<'a> Batch<'a> {
             rising: true,
         };
         if scanner.peek()? != b'[' {
-            return Ok((scanner.skip()? == "null").then_some(batch));
+            return Ok((scanner.skip()? == b"null").then_some(batch));
         }
         let mut last = None;
-        let mut start = "";
+        let mut start: &[u8] = b"";
         scanner.each(*b"[]", |scanner| {
             let record = Record::scan(scanner, &mut start)?;
             batch.rising &= last.is_none() || last < record.offset;

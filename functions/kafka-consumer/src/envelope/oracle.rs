@@ -42,20 +42,24 @@ fn record(raw: &str) -> Record<'_> {
         _ if number("offset").is_none() => Err("record has no offset"),
         None | Some("null") => Ok(None),
         Some(json) => parse::<String>(json)
-            .map(|text| Some(text.into()))
+            .map(|text| Some(text.into_bytes().into()))
             .ok_or("value is no string"),
     };
     Record {
         offset: number("offset"),
         timestamp: number("timestamp"),
         value,
-        raw,
+        raw: raw.as_bytes(),
     }
 }
 
 /// A record's key, if it is a string.
-pub(super) fn key(record: &str) -> Option<String> {
-    parse(parse::<Object>(record)?.get("key")?.get())
+pub(super) fn key(record: &[u8]) -> Option<String> {
+    parse(
+        parse::<Object>(std::str::from_utf8(record).ok()?)?
+            .get("key")?
+            .get(),
+    )
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base64_simd::STANDARD;
+use base64_simd::{AsOut, STANDARD};
 
 use super::scanner::{Broken, Scanner};
 
@@ -14,9 +14,9 @@ pub struct Record<'a> {
     /// Kafka's timestamp in Unix milliseconds; `None` for Kafka's -1 and whatever else is no time.
     pub timestamp: Option<i64>,
     /// The value; `None` for a tombstone. The error says what is wrong with the record, in words of our own.
-    pub value: Result<Option<Cow<'a, str>>, &'static str>,
+    pub value: Result<Option<Cow<'a, [u8]>>, &'static str>,
     /// The record as it came, for the quarantine.
-    pub raw: &'a str,
+    pub raw: &'a [u8],
 }
 
 /// The fields that matter.
@@ -25,30 +25,37 @@ enum Field {
     Offset,
     Timestamp,
     Key,
+    /// A key that is null.
+    NoKey,
     Value,
     Other,
     /// Not one that matters, and its value stepped over as well.
     Done,
 }
 
+/// Members as AWS writes them, in its order.
+const WRITTEN: [(&[u8], Field); 8] = [
+    (b"\"offset\":", Field::Offset),
+    (b"\"timestamp\":", Field::Timestamp),
+    (b"\"timestampType\":\"CREATE_TIME\"", Field::Done),
+    (b"\"key\":null", Field::NoKey),
+    (b"\"key\":", Field::Key),
+    (b"\"value\":", Field::Value),
+    (b"\"headers\":[]", Field::Done),
+    (b"\"headers\":", Field::Other),
+];
+
 impl Field {
-    /// Reads a member's key, its colon stepped over.
+    /// Reads a member's key, its colon stepped over; `likely` is the number of the one in [`WRITTEN`] that usually comes
+    /// next.
     #[inline]
-    fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
-        // As AWS writes them, in its order.
-        const WRITTEN: [(&[u8], Field); 7] = [
-            (b"\"offset\":", Field::Offset),
-            (b"\"timestamp\":", Field::Timestamp),
-            (b"\"timestampType\":\"CREATE_TIME\"", Field::Done),
-            (b"\"key\":", Field::Key),
-            (b"\"value\":", Field::Value),
-            (b"\"headers\":[]", Field::Done),
-            (b"\"headers\":", Field::Other),
-        ];
+    fn scan(scanner: &mut Scanner<'_>, likely: &mut usize) -> Result<Self, Broken> {
         scanner.peek()?;
-        for (written, field) in WRITTEN {
+        let (first, last) = WRITTEN.split_at(*likely);
+        for (number, (written, field)) in (*likely..).zip(last).chain((0..).zip(first)) {
             if scanner.eat_text(written) {
-                return Ok(field);
+                *likely = number + 1;
+                return Ok(*field);
             }
         }
         // Anything else as JSON: other fields, blanks before the colon, escapes.
@@ -67,12 +74,12 @@ impl<'a> Record<'a> {
     ///
     /// `start` is how the last one began, up to the first field that matters: topic and partition, which need no second
     /// look where they come again.
-    pub(super) fn scan(scanner: &mut Scanner<'a>, start: &mut &'a str) -> Result<Self, Broken> {
+    pub(super) fn scan(scanner: &mut Scanner<'a>, start: &mut &'a [u8]) -> Result<Self, Broken> {
         let mut record = Self {
             offset: None,
             timestamp: None,
             value: Ok(None),
-            raw: "",
+            raw: b"",
         };
         if scanner.peek()? != b'{' {
             record.value = Err("record is no JSON object");
@@ -81,12 +88,13 @@ impl<'a> Record<'a> {
         }
         let begin = scanner.at();
         scanner.expect(b'{')?;
-        let known = !start.is_empty() && scanner.eat_text(start.as_bytes());
+        let known = !start.is_empty() && scanner.eat_text(start);
         if known || !scanner.eat(b'}') {
             let mut matters = false;
+            let mut likely = 0;
             scanner.rest_of(b'}', |scanner| {
                 let before = scanner.at();
-                let field = Field::scan(scanner)?;
+                let field = Field::scan(scanner, &mut likely)?;
                 if field != Field::Other && !matters {
                     matters = true;
                     *start = scanner.between(begin + 1, before)?;
@@ -107,7 +115,7 @@ impl<'a> Record<'a> {
             Field::Timestamp => self.timestamp = scanner.count()?,
             Field::Value => self.value = value(scanner)?,
             Field::Key | Field::Other => drop(scanner.skip()?),
-            Field::Done => {}
+            Field::NoKey | Field::Done => {}
         }
         Ok(())
     }
@@ -118,10 +126,12 @@ impl<'a> Record<'a> {
     pub fn key(&self) -> Option<Cow<'a, str>> {
         let mut scanner = Scanner::new(self.raw);
         let mut key = None;
+        let mut likely = 0;
         scanner
             .each(*b"{}", |scanner| {
-                match Field::scan(scanner)? {
+                match Field::scan(scanner, &mut likely)? {
                     Field::Key => key = scanner.text()?,
+                    Field::NoKey => key = None,
                     Field::Done => {}
                     _ => drop(scanner.skip()?),
                 }
@@ -141,23 +151,24 @@ impl<'a> Record<'a> {
         let Some(value) = self.value.as_ref().map_err(|reason| *reason)? else {
             return Ok(None);
         };
-        buffer.clear();
-        STANDARD
-            .decode_append(value.as_bytes(), buffer)
-            .map_err(|_| "value is not base64")?;
-        Ok(Some(buffer))
+        let room = STANDARD.estimated_decoded_length(value.len());
+        if buffer.len() < room {
+            buffer.resize(room, 0);
+        }
+        let bytes = STANDARD.decode(value, buffer.as_out());
+        Ok(Some(bytes.map_err(|_| "value is not base64")?))
     }
 }
 
 fn value<'a>(
     scanner: &mut Scanner<'a>,
-) -> Result<Result<Option<Cow<'a, str>>, &'static str>, Broken> {
+) -> Result<Result<Option<Cow<'a, [u8]>>, &'static str>, Broken> {
     const NO_STRING: &str = "value is no string";
     if scanner.peek()? == b'"' {
-        return Ok(scanner.string()?.read().map(Some).ok_or(NO_STRING));
+        return Ok(scanner.string()?.bytes().map(Some).ok_or(NO_STRING));
     }
     Ok(match scanner.skip()? {
-        "null" => Ok(None),
+        b"null" => Ok(None),
         _ => Err(NO_STRING),
     })
 }

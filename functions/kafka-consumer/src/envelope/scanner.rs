@@ -1,6 +1,6 @@
 //! A cursor over JSON text that hands out pieces of it and copies nothing.
 //!
-//! It tells where values begin and end, and believes the rest: Lambda takes nothing but JSON as an event. On anything
+//! It tells where values begin and end, and believes the rest, UTF-8 included: Lambda takes nothing but JSON as an event. On anything
 //! else it stops, or skips what makes no sense; it never panics, and each step moves on. It refuses to know what the values mean.
 
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ const SURE_DIGITS: usize = 19;
 /// A position in JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scanner<'a> {
-    text: &'a str,
+    text: &'a [u8],
     at: usize,
 }
 
@@ -25,23 +25,35 @@ pub(super) struct Scanner<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quoted<'a> {
     /// With its escapes.
-    written: &'a str,
+    written: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> Quoted<'a> {
-    /// What it says; `None` where an escape stands for no character (half of a surrogate pair).
+    /// What it says; `None` where an escape stands for no character (half of a surrogate pair), and where it is no
+    /// UTF-8.
     pub(super) fn read(self) -> Option<Cow<'a, str>> {
+        let written = std::str::from_utf8(self.written).ok()?;
+        if !self.escaped {
+            return Some(Cow::Borrowed(written));
+        }
+        let literal = format!("\"{written}\"");
+        serde_json::from_str(&literal).ok().map(Cow::Owned)
+    }
+
+    /// What it says as bytes, which need not be UTF-8 where it has no escapes.
+    #[inline]
+    pub(super) fn bytes(self) -> Option<Cow<'a, [u8]>> {
         if !self.escaped {
             return Some(Cow::Borrowed(self.written));
         }
-        let literal = format!("\"{}\"", self.written);
-        serde_json::from_str(&literal).ok().map(Cow::Owned)
+        self.read()
+            .map(|text| Cow::Owned(text.into_owned().into_bytes()))
     }
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
@@ -57,18 +69,18 @@ impl<'a> Scanner<'a> {
 
     /// The text between two positions.
     #[inline]
-    pub(super) fn between(&self, start: usize, end: usize) -> Result<&'a str, Broken> {
+    pub(super) fn between(&self, start: usize, end: usize) -> Result<&'a [u8], Broken> {
         self.text.get(start..end).ok_or(Broken)
     }
 
     #[inline]
     fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     #[inline]
     fn byte(&self) -> Result<u8, Broken> {
-        self.text.as_bytes().get(self.at).copied().ok_or(Broken)
+        self.text.get(self.at).copied().ok_or(Broken)
     }
 
     /// The next byte that is no white space.
@@ -176,28 +188,36 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn count(&mut self) -> Result<Option<i64>, Broken> {
         self.peek()?;
-        let start = self.at;
         let mut number = 0_i64;
-        while let Ok(digit @ b'0'..=b'9') = self.byte() {
-            number = number
-                .wrapping_mul(10)
-                .wrapping_add(i64::from(digit - b'0'));
-            self.at += 1;
+        let mut digits = 0;
+        for byte in self.rest() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+            digits += 1;
         }
-        let written = start..self.at;
-        if written.is_empty() || !ends_scalar(self.byte()?) {
-            self.at = start;
+        let written = self.at..self.at + digits;
+        let behind = self.text.get(written.end).copied().ok_or(Broken)?;
+        if digits == 0 || !ends_scalar(behind) {
             self.skip()?;
             return Ok(None);
         }
+        self.at = written.end;
         if written.len() < SURE_DIGITS {
             return Ok(Some(number));
         }
-        Ok(self.text.get(written).and_then(|text| text.parse().ok()))
+        // All digits: ASCII.
+        let digits = self
+            .text
+            .get(written)
+            .and_then(|text| std::str::from_utf8(text).ok());
+        Ok(digits.and_then(|digits| digits.parse().ok()))
     }
 
     /// Any value: its text.
-    pub(super) fn skip(&mut self) -> Result<&'a str, Broken> {
+    pub(super) fn skip(&mut self) -> Result<&'a [u8], Broken> {
         let first = self.peek()?;
         let start = self.at;
         match first {

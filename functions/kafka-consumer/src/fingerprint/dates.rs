@@ -44,7 +44,7 @@ fn named_date(bytes: &[u8]) -> Option<usize> {
     let month = |bytes: Option<&[u8]>| {
         bytes.is_some_and(|bytes| MONTHS.iter().any(|month| bytes.eq_ignore_ascii_case(month)))
     };
-    if month(bytes.get(..3)) {
+    if bytes.get(3) == Some(&b' ') && month(bytes.get(..3)) {
         let spaces = bytes
             .iter()
             .skip(3)

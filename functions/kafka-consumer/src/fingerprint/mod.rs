@@ -71,9 +71,14 @@ pub fn template(message: &str) -> String {
     template
 }
 
+/// The part of a message that its fingerprint can depend on.
+pub(crate) fn scanned(message: &str) -> &str {
+    prefix(message, SCAN)
+}
+
 fn normalise(message: &str, sink: &mut dyn FnMut(&str)) {
     let mut pass = pass::Pass::new(sink, TEMPLATE);
-    for line in essence(prefix(message, SCAN)) {
+    for line in essence(scanned(message)) {
         pass.line(prefix(line, LINE));
     }
 }

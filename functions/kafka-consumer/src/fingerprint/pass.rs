@@ -49,8 +49,14 @@ impl<'s> Pass<'s> {
             .get(at..)
             .filter(|rest| !rest.is_empty() && self.left > 0)
         {
-            let before = text.as_bytes().get(at.wrapping_sub(1)).copied();
-            at += self.step(rest, before.unwrap_or(b' '));
+            at += match plain_words(rest.as_bytes()) {
+                // Behind an id the next word may belong to it.
+                Some(words) if !self.after_id => self.words(rest, &words),
+                _ => {
+                    let before = text.as_bytes().get(at.wrapping_sub(1)).copied();
+                    self.step(rest, before.unwrap_or(b' '))
+                }
+            };
         }
         self.space = self.left < super::TEMPLATE;
         self.code = Code::No;
@@ -102,6 +108,14 @@ impl<'s> Pass<'s> {
         self.verbatim(rest, rest.chars().next().map_or(1, char::len_utf8))
     }
 
+    /// Hands on plain words as one piece, as [`Self::word`] would one after the other.
+    fn words(&mut self, rest: &str, words: &PlainWords) -> usize {
+        let last = rest.get(words.last..words.end).unwrap_or_default();
+        self.verbatim(rest, words.end);
+        self.code = code_behind(last.as_bytes());
+        words.end
+    }
+
     fn word(&mut self, rest: &str, before: u8) -> usize {
         let bytes = rest.as_bytes();
         if let Some((placeholder, length)) = variable(rest, before) {
@@ -123,11 +137,7 @@ impl<'s> Pass<'s> {
             self.code = Code::Yes;
             return self.verbatim(rest, length + 1 + version);
         }
-        if word.eq_ignore_ascii_case(b"error") {
-            self.code = Code::UntilColon;
-        } else if words::names_a_code(word) {
-            self.code = Code::Yes;
-        }
+        self.code = code_behind(word);
         let kind = words::kind(word, self.after_id);
         self.after_id = false;
         match kind {
@@ -160,13 +170,14 @@ impl<'s> Pass<'s> {
             (self.sink)(" ");
             self.left = self.left.saturating_sub(1);
         }
+        if text.len() <= self.left {
+            (self.sink)(text);
+            self.left -= text.len();
+            return;
+        }
         let kept = super::prefix(text, self.left);
         (self.sink)(kept);
-        self.left = if kept.len() < text.len() {
-            0
-        } else {
-            self.left - kept.len()
-        };
+        self.left = 0;
     }
 }
 
@@ -193,8 +204,17 @@ fn quoted_text(rest: &str, quote: u8, before: u8) -> Option<usize> {
 /// What stands for the variable part that a text begins with, and the part's length.
 fn variable(rest: &str, before: u8) -> Option<(&'static str, usize)> {
     let bytes = rest.as_bytes();
-    if is_plain(bytes) {
-        return None;
+    let letters = bytes
+        .iter()
+        .take(words::UUID_START)
+        .take_while(|byte| byte.is_ascii_alphabetic());
+    // Neither a number nor hexadecimal.
+    if letters
+        .into_iter()
+        .any(|letter| letter.to_ascii_lowercase() > b'f')
+    {
+        return (email(bytes).map(|length| ("<email>", length)))
+            .or_else(|| Some(("<time>", dates::time(bytes, before == b':')?)));
     }
     // Looked for one after the other: most words are none of them, and few are the last.
     (email(bytes).map(|length| ("<email>", length)))
@@ -205,15 +225,46 @@ fn variable(rest: &str, before: u8) -> Option<(&'static str, usize)> {
         .or_else(|| Some(("<duration>", words::duration(bytes)?)))
 }
 
-/// Whether bytes begin with a word that is nothing but a word: four small letters or more, not all of them digits of a
-/// hexadecimal number, and a space behind. No month (they have three), no address (they go on).
-fn is_plain(bytes: &[u8]) -> bool {
-    let word = bytes
-        .iter()
-        .position(|byte| !byte.is_ascii_lowercase())
-        .unwrap_or(bytes.len());
-    let letters = bytes.get(..word).unwrap_or_default();
-    word >= 4
-        && matches!(bytes.get(word), None | Some(b' '))
-        && letters.iter().any(|byte| *byte > b'f')
+/// What a number right behind a word is.
+fn code_behind(word: &[u8]) -> Code {
+    if word.eq_ignore_ascii_case(b"error") {
+        Code::UntilColon
+    } else if words::names_a_code(word) {
+        Code::Yes
+    } else {
+        Code::No
+    }
+}
+
+/// Words that are nothing but words, with single spaces between them: what messages are mostly made of.
+struct PlainWords {
+    /// Where the last one begins.
+    last: usize,
+    /// Where it ends.
+    end: usize,
+}
+
+/// The plain words that bytes begin with.
+fn plain_words(bytes: &[u8]) -> Option<PlainWords> {
+    let mut words = PlainWords {
+        last: 0,
+        end: plain_word(bytes)?,
+    };
+    while let Some(length) = bytes.get(words.end + 1..).and_then(plain_word) {
+        words.last = words.end + 1;
+        words.end = words.last + length;
+    }
+    Some(words)
+}
+
+/// Length of a word that is nothing but a word: four small letters or more, not all of them digits of a hexadecimal
+/// number, and a space behind. No month (they have three), no address (they go on).
+fn plain_word(bytes: &[u8]) -> Option<usize> {
+    let mut beyond_hex = false;
+    let mut length = 0;
+    while let Some(letter @ b'a'..=b'z') = bytes.get(length) {
+        beyond_hex |= *letter > b'f';
+        length += 1;
+    }
+    (length >= 4 && beyond_hex && matches!(bytes.get(length), None | Some(b' '))).then_some(length)
 }

@@ -222,6 +222,22 @@ proptest! {
     }
 
     #[test]
+    fn words_mean_the_same_one_by_one_and_in_a_run(
+        words in proptest::collection::vec(
+            prop_oneof![
+                6 => "[a-z]{1,9}",
+                2 => "[a-z0-9]{1,8}",
+                1 => "error|status|exitcode|http|errno|pod-7d9f8|worker-7f9c4d8b-|7f9c4d8b:",
+                1 => "[0-9]{1,4}",
+            ],
+            1..120,
+        ),
+    ) {
+        // Only words with exactly one space between them are taken together.
+        prop_assert_eq!(template(&words.join(" ")), template(&words.join("  ")));
+    }
+
+    #[test]
     fn numbers_times_and_ids_do_not_matter(
         one in any::<[u32; 3]>(), other in any::<[u32; 3]>(), [id, other_id] in ["[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"; 2],
     ) {

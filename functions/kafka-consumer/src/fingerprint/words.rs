@@ -95,6 +95,9 @@ pub(super) fn duration(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Digits of a UUID before its first hyphen.
+pub(super) const UUID_START: usize = 8;
+
 /// Length of a UUID.
 pub(super) fn uuid(bytes: &[u8]) -> Option<usize> {
     let text = bytes.get(..36)?;

@@ -147,12 +147,10 @@ fn read_envelope(event: &str) -> Vec<Records> {
     let partitions = kafka_consumer::envelope::read(event).unwrap_or_default();
     let records = |partition: kafka_consumer::envelope::Partition<'_>| {
         let record = |record: kafka_consumer::envelope::Record<'_>| {
-            assert!(event.contains(record.raw));
-            let value = record
-                .value
-                .ok()
-                .flatten()
-                .map(std::borrow::Cow::into_owned);
+            let raw = std::str::from_utf8(record.raw).unwrap();
+            assert!(event.contains(raw));
+            let value = record.value.ok().flatten();
+            let value = value.map(|value| String::from_utf8(value.into_owned()).unwrap());
             (record.offset, value)
         };
         partition.records.into_iter().map(record).collect()

@@ -34,7 +34,6 @@ pub(super) fn rules(flow_log_format: &str) -> io::Result<Pinned> {
 }
 
 pub(super) fn round(payload: &[u8], rules: &Pinned) -> io::Result<Items> {
-    let event = std::str::from_utf8(payload).map_err(io::Error::other)?;
     let how = How {
         rules,
         keep: Keep { days: 35 },
@@ -43,7 +42,7 @@ pub(super) fn round(payload: &[u8], rules: &Pinned) -> io::Result<Items> {
     };
     let done = Offsets::default();
     let mut items = Items::default();
-    for partition in envelope::read(event).map_err(io::Error::other)? {
+    for partition in envelope::read(payload).map_err(io::Error::other)? {
         let shard = Shard {
             topic: partition.topic,
             partition: partition.number,
