@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use tollkeeper::error::Fault;
 
 pub use record::Record;
+pub use scanner::Quoted;
 use scanner::{Broken, Scanner};
 
 /// A payload that no Kafka event source sends. Names what is wrong with the envelope, never a record's content.

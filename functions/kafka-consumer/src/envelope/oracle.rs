@@ -5,12 +5,19 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Record;
+/// What a record says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Seen<'a> {
+    pub(super) offset: Option<i64>,
+    pub(super) timestamp: Option<i64>,
+    pub(super) value: Result<Option<Vec<u8>>, &'static str>,
+    pub(super) raw: &'a [u8],
+}
 
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
 /// The records of each partition, or `None` where an event has no map of arrays.
-pub(super) fn read(event: &str) -> Option<BTreeMap<String, Vec<Record<'_>>>> {
+pub(super) fn read(event: &str) -> Option<BTreeMap<String, Vec<Seen<'_>>>> {
     let event: Object = parse(event)?;
     let source: String = parse(event.get("eventSource")?.get())?;
     if source != "aws:kafka" && source != "SelfManagedKafka" {
@@ -21,7 +28,7 @@ pub(super) fn read(event: &str) -> Option<BTreeMap<String, Vec<Record<'_>>>> {
         .into_iter()
         .map(|(id, records)| {
             let records: Option<Vec<&RawValue>> = parse(records.get())?;
-            let mut records: Vec<Record> = records
+            let mut records: Vec<Seen> = records
                 .unwrap_or_default()
                 .into_iter()
                 .map(|raw| record(raw.get()))
@@ -33,7 +40,7 @@ pub(super) fn read(event: &str) -> Option<BTreeMap<String, Vec<Record<'_>>>> {
         .collect()
 }
 
-fn record(raw: &str) -> Record<'_> {
+fn record(raw: &str) -> Seen<'_> {
     let fields: Option<Object> = parse(raw);
     let field = |name| fields.as_ref()?.get(name).map(|raw| raw.get());
     let number = |name| parse::<i64>(field(name)?).filter(|number| *number >= 0);
@@ -42,10 +49,10 @@ fn record(raw: &str) -> Record<'_> {
         _ if number("offset").is_none() => Err("record has no offset"),
         None | Some("null") => Ok(None),
         Some(json) => parse::<String>(json)
-            .map(|text| Some(text.into_bytes().into()))
+            .map(|text| Some(text.into_bytes()))
             .ok_or("value is no string"),
     };
-    Record {
+    Seen {
         offset: number("offset"),
         timestamp: number("timestamp"),
         value,

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 
 use base64_simd::{AsOut, STANDARD};
 
-use super::scanner::{Broken, Scanner};
+use super::scanner::{Broken, Quoted, Scanner};
+
+const NO_STRING: &str = "value is no string";
 
 /// One record, its key and value still in base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
     /// Its offset; `None` where the record has no readable one.
     pub offset: Option<i64>,
     /// Kafka's timestamp in Unix milliseconds; `None` for Kafka's -1 and whatever else is no time.
     pub timestamp: Option<i64>,
-    /// The value; `None` for a tombstone. The error says what is wrong with the record, in words of our own.
-    pub value: Result<Option<Cow<'a, [u8]>>, &'static str>,
+    /// The value, in base64; `None` for a tombstone. The error says what is wrong with the record, in words of our own.
+    pub value: Result<Option<Quoted<'a>>, &'static str>,
     /// The record as it came, for the quarantine.
     pub raw: &'a [u8],
 }
@@ -33,32 +35,42 @@ enum Field {
     Done,
 }
 
-/// Members as AWS writes them, in its order.
-const WRITTEN: [(&[u8], Field); 8] = [
-    (b"\"offset\":", Field::Offset),
-    (b"\"timestamp\":", Field::Timestamp),
-    (b"\"timestampType\":\"CREATE_TIME\"", Field::Done),
-    (b"\"key\":null", Field::NoKey),
-    (b"\"key\":", Field::Key),
-    (b"\"value\":", Field::Value),
-    (b"\"headers\":[]", Field::Done),
-    (b"\"headers\":", Field::Other),
-];
-
 impl Field {
-    /// Reads a member's key, its colon stepped over; `likely` is the number of the one in [`WRITTEN`] that usually comes
-    /// next.
+    /// Reads a member's key, its colon stepped over.
     #[inline]
-    fn scan(scanner: &mut Scanner<'_>, likely: &mut usize) -> Result<Self, Broken> {
+    fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         scanner.peek()?;
-        let (first, last) = WRITTEN.split_at(*likely);
-        for (number, (written, field)) in (*likely..).zip(last).chain((0..).zip(first)) {
-            if scanner.eat_text(written) {
-                *likely = number + 1;
-                return Ok(*field);
-            }
+        match scanner
+            .head()
+            .and_then(|head| Self::written(*head, scanner))
+        {
+            Some(field) => Ok(field),
+            None => Self::other(scanner),
         }
-        // Anything else as JSON: other fields, blanks before the colon, escapes.
+    }
+
+    /// The members as AWS writes them, by their first eight bytes.
+    #[inline]
+    fn written(head: [u8; 8], scanner: &mut Scanner<'_>) -> Option<Self> {
+        let (steps_over, field) = match &head {
+            b"\"offset\"" => (scanner.eat_word(b"\"offset\":"), Self::Offset),
+            b"\"timesta" if scanner.eat_word(b"\"timestamp\":") => (true, Self::Timestamp),
+            b"\"timesta" => {
+                let usual = scanner.eat_word(b"\"timestampType\":\"CREATE_TIME\"");
+                (usual, Self::Done)
+            }
+            b"\"key\":nu" => (scanner.eat_word(b"\"key\":null"), Self::NoKey),
+            b"\"value\":" => (scanner.eat_word(b"\"value\":"), Self::Value),
+            b"\"headers" if scanner.eat_word(b"\"headers\":[]") => (true, Self::Done),
+            b"\"headers" => (scanner.eat_word(b"\"headers\":"), Self::Other),
+            _ => (scanner.eat_word(b"\"key\":"), Self::Key),
+        };
+        steps_over.then_some(field)
+    }
+
+    /// Any member as JSON: other fields, blanks before the colon, escapes.
+    #[inline(never)]
+    fn other(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         Ok(match scanner.key()?.read().as_deref() {
             Some("offset") => Self::Offset,
             Some("timestamp") => Self::Timestamp,
@@ -91,10 +103,9 @@ impl<'a> Record<'a> {
         let known = !start.is_empty() && scanner.eat_text(start);
         if known || !scanner.eat(b'}') {
             let mut matters = false;
-            let mut likely = 0;
             scanner.rest_of(b'}', |scanner| {
                 let before = scanner.at();
-                let field = Field::scan(scanner, &mut likely)?;
+                let field = Field::scan(scanner)?;
                 if field != Field::Other && !matters {
                     matters = true;
                     *start = scanner.between(begin + 1, before)?;
@@ -126,10 +137,9 @@ impl<'a> Record<'a> {
     pub fn key(&self) -> Option<Cow<'a, str>> {
         let mut scanner = Scanner::new(self.raw);
         let mut key = None;
-        let mut likely = 0;
         scanner
             .each(*b"{}", |scanner| {
-                match Field::scan(scanner, &mut likely)? {
+                match Field::scan(scanner)? {
                     Field::Key => key = scanner.text()?,
                     Field::NoKey => key = None,
                     Field::Done => {}
@@ -148,24 +158,28 @@ impl<'a> Record<'a> {
         &self,
         buffer: &'b mut Vec<u8>,
     ) -> Result<Option<&'b [u8]>, &'static str> {
-        let Some(value) = self.value.as_ref().map_err(|reason| *reason)? else {
+        let Some(value) = self.value? else {
             return Ok(None);
         };
+        let value = value.bytes().ok_or(NO_STRING)?;
         let room = STANDARD.estimated_decoded_length(value.len());
         if buffer.len() < room {
             buffer.resize(room, 0);
         }
-        let bytes = STANDARD.decode(value, buffer.as_out());
+        let bytes = STANDARD.decode(&value, buffer.as_out());
         Ok(Some(bytes.map_err(|_| "value is not base64")?))
     }
 }
 
+#[inline]
 fn value<'a>(
     scanner: &mut Scanner<'a>,
-) -> Result<Result<Option<Cow<'a, [u8]>>, &'static str>, Broken> {
-    const NO_STRING: &str = "value is no string";
+) -> Result<Result<Option<Quoted<'a>>, &'static str>, Broken> {
+    if let Some(written) = scanner.plain_string() {
+        return Ok(Ok(Some(Quoted::plain(written))));
+    }
     if scanner.peek()? == b'"' {
-        return Ok(scanner.string()?.bytes().map(Some).ok_or(NO_STRING));
+        return Ok(Ok(Some(scanner.string()?)));
     }
     Ok(match scanner.skip()? {
         b"null" => Ok(None),

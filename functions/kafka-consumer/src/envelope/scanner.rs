@@ -22,14 +22,23 @@ pub(super) struct Scanner<'a> {
 }
 
 /// A string between its quotes, as it is written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Quoted<'a> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted<'a> {
     /// With its escapes.
     written: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> Quoted<'a> {
+    /// One without escapes.
+    #[inline]
+    pub(super) fn plain(written: &'a [u8]) -> Self {
+        Self {
+            written,
+            escaped: false,
+        }
+    }
+
     /// What it says; `None` where an escape stands for no character (half of a surrogate pair), and where it is no
     /// UTF-8.
     pub(super) fn read(self) -> Option<Cow<'a, str>> {
@@ -43,7 +52,7 @@ impl<'a> Quoted<'a> {
 
     /// What it says as bytes, which need not be UTF-8 where it has no escapes.
     #[inline]
-    pub(super) fn bytes(self) -> Option<Cow<'a, [u8]>> {
+    pub fn bytes(self) -> Option<Cow<'a, [u8]>> {
         if !self.escaped {
             return Some(Cow::Borrowed(self.written));
         }
@@ -102,6 +111,22 @@ impl<'a> Scanner<'a> {
         next
     }
 
+    /// The next eight bytes.
+    #[inline]
+    pub(super) fn head(&self) -> Option<&'a [u8; 8]> {
+        self.rest().first_chunk()
+    }
+
+    /// Steps over exactly these bytes if they come next: few, and known when this is compiled.
+    #[inline]
+    pub(super) fn eat_word<const N: usize>(&mut self, word: &[u8; N]) -> bool {
+        let next = self.rest().first_chunk() == Some(word);
+        if next {
+            self.at += N;
+        }
+        next
+    }
+
     /// Steps over exactly these bytes if they come next.
     #[inline]
     pub(super) fn eat_text(&mut self, text: &[u8]) -> bool {
@@ -153,6 +178,21 @@ impl<'a> Scanner<'a> {
         Ok(key)
     }
 
+    /// A string without escapes, as it is written; `None`, and no step, where what comes next is something else.
+    #[inline]
+    pub(super) fn plain_string(&mut self) -> Option<&'a [u8]> {
+        let (b'"', rest) = self.rest().split_first()? else {
+            return None;
+        };
+        let end = memchr2(b'"', b'\\', rest)?;
+        let written = rest.get(..end)?;
+        let is_plain = rest.get(end) == Some(&b'"');
+        if is_plain {
+            self.at += end + 2;
+        }
+        is_plain.then_some(written)
+    }
+
     /// A string.
     #[inline]
     pub(super) fn string(&mut self) -> Result<Quoted<'a>, Broken> {
@@ -178,7 +218,7 @@ impl<'a> Scanner<'a> {
         if self.peek()? == b'"' {
             return Ok(self.string()?.read());
         }
-        if !self.eat_text(b"null") {
+        if !self.eat_word(b"null") {
             self.skip()?;
         }
         Ok(None)

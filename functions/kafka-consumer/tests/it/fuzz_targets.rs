@@ -149,7 +149,11 @@ fn read_envelope(event: &str) -> Vec<Records> {
         let record = |record: kafka_consumer::envelope::Record<'_>| {
             let raw = std::str::from_utf8(record.raw).unwrap();
             assert!(event.contains(raw));
-            let value = record.value.ok().flatten();
+            let value = record
+                .value
+                .ok()
+                .flatten()
+                .and_then(kafka_consumer::envelope::Quoted::bytes);
             let value = value.map(|value| String::from_utf8(value.into_owned()).unwrap());
             (record.offset, value)
         };
