@@ -53,6 +53,9 @@ pub struct Finding {
     pub further_causes: Option<FurtherCauses>,
     /// The excess less its causes.
     pub unexplained: Volume,
+    /// Counts behind a series of hours, whose volumes have no bytes; absent for bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateways: Option<GatewayCount>,
     /// What to do, in the order to do it.
     pub advice: Vec<Advice>,
     /// What the figures rest on.
@@ -70,6 +73,8 @@ pub enum State {
     Opened,
     /// Grown by the stated factor since it was last reported.
     Updated,
+    /// It has lasted: its level is taken as usual from now on, and no longer told.
+    Accepted,
     /// Back within the expected range.
     Resolved,
 }
@@ -80,6 +85,7 @@ impl State {
         match self {
             Self::Opened => "opened",
             Self::Updated => "updated",
+            Self::Accepted => "accepted",
             Self::Resolved => "resolved",
         }
     }
@@ -92,6 +98,19 @@ pub struct Volume {
     pub bytes: u64,
     /// Their price.
     pub cost: Money,
+}
+
+/// NAT gateways of a day: billed hours over 24, one place (a regional gateway counts in each zone).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayCount {
+    /// On the day.
+    pub observed: Decimal,
+    /// Most likely.
+    pub expected: Decimal,
+    /// The most that is usual.
+    pub most: Decimal,
+    /// Gateways that exist now and did not when the incident opened; empty where that is unknown.
+    pub new_ids: Vec<String>,
 }
 
 /// Expected range of a day.

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use tollkeeper::settings::{SettingError, Settings, missing};
 
 use crate::detect::Gates;
+use crate::scope::Scope;
 
 /// What the function is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Config {
     pub gates: Gates,
     /// Cost Explorer pages (a cent each) a request may ask for.
     pub max_pages: u32,
+    /// Accounts and regions that a night looks at.
+    pub scope: Scope,
 }
 
 /// Where the day's traffic is read from.
@@ -98,6 +101,7 @@ impl Config {
                 )?,
             },
             max_pages: settings.within("COST_EXPLORER_MAX_PAGES", 20, 1, 1_000)?,
+            scope: Scope::from_settings(settings)?,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Why a request failed, with the stable names that alarms and callers match.
 
 use aws_sdk_sts::error::ProvideErrorMetadata;
+use jiff::Timestamp;
 use tollkeeper::aws::{AlertError, TableError, UnsupportedPartition};
 use tollkeeper::error::{Fault, chain};
 use tollkeeper::prices::UnknownRegion;
@@ -86,6 +87,34 @@ pub enum DetectorError {
     /// An alert did not leave; it stays pending in its incident.
     #[error(transparent)]
     Alert(#[from] AlertError),
+    /// Another run is sending a message, or died over it a moment ago.
+    #[error(
+        "a message of incident {incident} is being sent by another run until {until}: run the night again after that, and \
+         it is sent if that run did not"
+    )]
+    Claimed {
+        /// The incident.
+        incident: String,
+        /// When the other run's claim ends.
+        until: Timestamp,
+    },
+    /// The day has not ended: its figures would be a part of it.
+    #[error("{day} is not over before {}: a night judges whole UTC days", day.end())]
+    DayNotOver {
+        /// The day.
+        day: Day,
+    },
+    /// An account is in the settings twice, once by a role and once as the own one.
+    #[error("account {0} is in ACCOUNTS more than once: as `own` and by a role in it")]
+    AccountTwice(String),
+    /// STS lent another account's role than the settings name.
+    #[error("the role for account {expected} is one in account {got}")]
+    OtherAccount {
+        /// The role's account by its ARN.
+        expected: String,
+        /// Who STS says is calling.
+        got: String,
+    },
     /// Another run changed the incident at the same time.
     #[error(
         "incident {0} was changed by another run at the same time; this one told nobody: run the night again"
@@ -95,6 +124,24 @@ pub enum DetectorError {
 
 fn reasons(notes: &[String]) -> String {
     notes.iter().flat_map(|note| [". ", note]).collect()
+}
+
+impl DetectorError {
+    /// Whether it concerns one account or region only, and the others can be judged all the same. What concerns the
+    /// Ledger or the alerts does not: such a night is run again.
+    pub fn is_of_one_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Call(_)
+                | Self::TooManyPages(_)
+                | Self::BillShape(_)
+                | Self::NoFigures { .. }
+                | Self::Region(_)
+                | Self::Partition(_)
+                | Self::AccountTwice(_)
+                | Self::OtherAccount { .. }
+        )
+    }
 }
 
 impl Fault for DetectorError {
@@ -112,6 +159,10 @@ impl Fault for DetectorError {
             Self::Partition(_) => "Partition.Unsupported",
             Self::Table(_) => "Table.Failed",
             Self::Alert(_) => "Alert.NotSent",
+            Self::Claimed { .. } => "Alert.Claimed",
+            Self::DayNotOver { .. } => "Day.NotOver",
+            Self::AccountTwice(_) => "Accounts.Twice",
+            Self::OtherAccount { .. } => "Accounts.OtherAccount",
             Self::Conflict(_) => "Incident.Conflict",
         }
     }

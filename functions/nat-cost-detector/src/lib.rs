@@ -16,6 +16,7 @@ mod fixture;
 pub mod incident;
 pub mod measure;
 pub mod request;
+pub mod scope;
 pub mod start;
 pub mod tell;
 
@@ -29,11 +30,13 @@ use tollkeeper::aws::Table;
 use tollkeeper::error::report;
 use tollkeeper::services::IpRanges;
 
+use crate::adapters::accounts::{self, Connect};
 use crate::config::Config;
 use crate::fault::DetectorError;
 use crate::request::Request;
 
 /// Clients of every service that is read.
+#[derive(Clone)]
 pub struct Clients {
     /// The bill.
     pub cost_explorer: aws_sdk_costexplorer::Client,
@@ -53,9 +56,26 @@ pub struct Clients {
     pub sns: aws_sdk_sns::Client,
 }
 
+impl Clients {
+    /// Clients that share a configuration.
+    pub fn new(sdk: &SdkConfig) -> Self {
+        Self {
+            cost_explorer: aws_sdk_costexplorer::Client::new(sdk),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
+            ec2: aws_sdk_ec2::Client::new(sdk),
+            lambda: aws_sdk_lambda::Client::new(sdk),
+            s3: aws_sdk_s3::Client::new(sdk),
+            sts: aws_sdk_sts::Client::new(sdk),
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            sns: aws_sdk_sns::Client::new(sdk),
+        }
+    }
+}
+
 /// The function: built once, lent to every request.
 pub struct App {
     clients: Clients,
+    connect: Connect,
     config: Config,
     region: Option<String>,
     ranges: Option<Arc<IpRanges>>,
@@ -65,16 +85,8 @@ impl App {
     /// The function with its clients and settings.
     pub fn new(sdk: &SdkConfig, config: Config, ranges: Option<IpRanges>) -> Self {
         Self {
-            clients: Clients {
-                cost_explorer: aws_sdk_costexplorer::Client::new(sdk),
-                cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
-                ec2: aws_sdk_ec2::Client::new(sdk),
-                lambda: aws_sdk_lambda::Client::new(sdk),
-                s3: aws_sdk_s3::Client::new(sdk),
-                sts: aws_sdk_sts::Client::new(sdk),
-                dynamodb: aws_sdk_dynamodb::Client::new(sdk),
-                sns: aws_sdk_sns::Client::new(sdk),
-            },
+            clients: Clients::new(sdk),
+            connect: accounts::connect(sdk, config.scope.external_id.clone()),
             config,
             region: sdk.region().map(ToString::to_string),
             ranges: ranges.map(Arc::new),

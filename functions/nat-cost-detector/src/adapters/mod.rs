@@ -1,5 +1,7 @@
 //! One adapter for each outside system; each offers what a decision needs, in own types.
 
+pub mod accounts;
+pub mod alerts;
 pub mod cloudwatch;
 pub mod cost_explorer;
 pub mod ec2;

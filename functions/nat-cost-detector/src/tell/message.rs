@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use tollkeeper::aws::Alert;
-use tollkeeper::finding::{Advice, Finding, RealisedSaving, State};
+use tollkeeper::finding::{Advice, Finding, GatewayCount, RealisedSaving, State};
 use tollkeeper::plan::PlanRequest;
 
 use crate::tell::cause_table;
@@ -42,6 +42,10 @@ fn subject(finding: &Finding) -> String {
         State::Updated => format!(
             "NAT cost grew further in {}: {} a day over the usual, {} a month",
             finding.region, finding.excess.cost, finding.projected_month
+        ),
+        State::Accepted => format!(
+            "NAT cost stays {} a day higher in {}: now taken as usual, {} a month",
+            finding.excess.cost, finding.region, finding.projected_month
         ),
         State::Resolved => match &finding.saving {
             Some(saving) => format!(
@@ -139,8 +143,15 @@ fn headline(finding: &Finding) -> String {
             "NAT gateway traffic grew further: {} a day over the usual",
             finding.excess.cost
         ),
+        State::Accepted => format!(
+            "NAT gateway traffic has stayed {} a day above what was usual; from now on this level counts as usual",
+            finding.excess.cost
+        ),
         State::Resolved => "NAT gateway traffic is back to what was usual".to_owned(),
     };
+    if let Some(count) = &finding.gateways {
+        return gateways(finding, count);
+    }
     let mut out = format!(
         "{first} in {} (account {}).\n{} {}: {}, {}; usual are {} to {}, most likely {}.\n",
         finding.region,
@@ -153,6 +164,54 @@ fn headline(finding: &Finding) -> String {
         human_bytes(finding.expected.high_bytes),
         human_bytes(finding.expected.bytes),
     );
+    if finding.state != State::Resolved {
+        let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
+    }
+    let _ = writeln!(
+        out,
+        "Severity {}, confidence {}.\nWhy: {}.",
+        finding.severity.as_str(),
+        word(&finding.confidence),
+        finding.reason,
+    );
+    out
+}
+
+/// The opening lines about a series of hours: gateways, not bytes.
+fn gateways(finding: &Finding, count: &GatewayCount) -> String {
+    let first = match finding.state {
+        State::Opened => format!(
+            "More NAT gateways cost {} a day more than usual",
+            finding.excess.cost
+        ),
+        State::Updated => format!(
+            "Still more NAT gateways: {} a day over the usual",
+            finding.excess.cost
+        ),
+        State::Accepted => format!(
+            "More NAT gateways have stayed, {} a day above what was usual; from now on they count as usual",
+            finding.excess.cost
+        ),
+        State::Resolved => "There are as many NAT gateways as was usual".to_owned(),
+    };
+    let mut out = format!(
+        "{first} in {} (account {}), whatever goes through them.\n{} {}: {} gateways, {} in hours; usual are {}, at most {}.\n",
+        finding.region,
+        finding.account,
+        weekday_name(finding.day),
+        finding.day,
+        count.observed,
+        finding.observed.cost,
+        count.expected,
+        count.most,
+    );
+    if !count.new_ids.is_empty() {
+        let _ = writeln!(
+            out,
+            "New since the incident opened: {}.",
+            count.new_ids.join(", ")
+        );
+    }
     if finding.state != State::Resolved {
         let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
     }

@@ -159,8 +159,13 @@ fn resolved() -> Finding {
     };
     let saving: RealisedSaving = saving::realised(
         subject.day,
-        &[&endpoint],
-        Some(3_290 * GB),
+        saving::NewPath {
+            endpoints: &[&endpoint],
+            seen: Some(3_290 * GB),
+            billed_endpoints: None,
+            billed_zone_hours: None,
+        },
+        crate::measure::usage_type::UsageType::NatBytes,
         3_700 * GB,
         observed,
         prices,
@@ -267,7 +272,7 @@ What the remedy saved (on 2026-10-17)
   Measured on the new path: $114.67 a day
   Upper bound: $128.85 a day
   The endpoints cost $33.38 a day
-  Measured: CloudWatch's bytes on 1 interface endpoint(s) at the NAT gateway's price, less their hours and bytes. Upper bound: the fall of the NAT gateways' bytes against the incident's largest day at their price, less what the endpoints cost; load may have fallen too.
+  Measured: CloudWatch's bytes on 1 interface endpoint(s) at the NAT gateway's price, less their hours and bytes at list price (the bill is an estimate, or does not tell them apart). Upper bound: the fall of the NAT gateways' bytes against the incident's largest day at their price, less what the endpoints cost; load may have fallen too.
 
 What this rests on
   - 70 days of history, 0 missing; explanation from none; list prices of 2026-11-21; 1 Cost Explorer page(s), a cent each
