@@ -288,10 +288,22 @@ pub struct Advice {
 pub enum Remedy {
     /// Gateway endpoint (S3, DynamoDB): free.
     GatewayEndpoint,
+    /// Route tables that an existing gateway endpoint lacks: free.
+    GatewayEndpointRoutes,
     /// Interface endpoints.
     InterfaceEndpoints,
     /// Provisioned pollers for Kafka event source mappings, which need neither NAT nor endpoints.
     ProvisionedPollers,
+    /// Delete NAT gateways that nothing goes through.
+    DeleteIdleNatGateways,
+    /// Delete interface endpoints that nobody uses.
+    DeleteUnusedEndpoints,
+    /// Route a subnet to a NAT gateway in its own zone.
+    NatGatewayInZone,
+    /// IPv6 through an egress-only internet gateway: nothing per GB, for far ends that speak IPv6.
+    EgressOnlyInternetGateway,
+    /// NAT instances in place of NAT gateways.
+    NatInstances,
     /// A flow log, so that the next finding can name its causes.
     FlowLog,
 }
