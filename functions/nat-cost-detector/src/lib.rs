@@ -46,6 +46,8 @@ pub struct Clients {
     pub ec2: aws_sdk_ec2::Client,
     /// Event source mappings.
     pub lambda: aws_sdk_lambda::Client,
+    /// MSK clusters behind them.
+    pub kafka: aws_sdk_kafka::Client,
     /// Flow-log files.
     pub s3: aws_sdk_s3::Client,
     /// Who is calling.
@@ -64,6 +66,7 @@ impl Clients {
             cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
             ec2: aws_sdk_ec2::Client::new(sdk),
             lambda: aws_sdk_lambda::Client::new(sdk),
+            kafka: aws_sdk_kafka::Client::new(sdk),
             s3: aws_sdk_s3::Client::new(sdk),
             sts: aws_sdk_sts::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),

@@ -332,6 +332,7 @@ impl Cloud {
                 )
             }
         );
+        let ways = crate::adapters::ec2::no_ways();
         let unasked = mock!(aws_sdk_s3::Client::list_objects_v2)
             .then_output(|| unreachable!("no flow logs are configured"));
         let metrics = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
@@ -353,9 +354,21 @@ impl Cloud {
             ec2: mocked!(
                 aws_sdk_ec2,
                 MatchAny,
-                [&nats, &instances, &interfaces, &subnets, &endpoints]
+                [
+                    &nats,
+                    &instances,
+                    &interfaces,
+                    &subnets,
+                    &endpoints,
+                    &ways[0],
+                    &ways[1],
+                    &ways[2],
+                    &ways[3],
+                    &ways[4]
+                ]
             ),
             lambda: mocked!(aws_sdk_lambda, MatchAny, [&mappings]),
+            kafka: mocked!(aws_sdk_kafka, [&unasked]),
             s3: mocked!(aws_sdk_s3, [&unasked]),
             sts: mocked!(aws_sdk_sts, MatchAny, [&identity]),
             dynamodb: table(self),

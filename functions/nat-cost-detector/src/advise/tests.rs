@@ -112,6 +112,7 @@ fn an_endpoint_that_exists_already_is_named() {
         id: "vpce-1".to_owned(),
         vpc_id: fixture::VPC.to_owned(),
         service_name: "com.amazonaws.us-east-1.s3".to_owned(),
+        ..Default::default()
     });
     let advice = advice(
         &flows(&[("eni-builder", "S3", "us-east-1", 100 * GB)]),

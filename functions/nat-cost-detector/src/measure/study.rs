@@ -9,7 +9,7 @@ use tollkeeper::prices::{self, RegionPrices};
 use tollkeeper::time::Day;
 
 use crate::adapters::cost_explorer;
-use crate::adapters::{cloudwatch, ec2, identity, lambda};
+use crate::adapters::{cloudwatch, ec2, identity, kafka, lambda};
 use crate::detect::Verdict;
 use crate::fault::DetectorError;
 use crate::measure::bill::Bill;
@@ -49,7 +49,7 @@ pub struct Observed {
     pub volumes: BTreeMap<Day, u64>,
     /// The network as it is now.
     pub network: Arc<Network>,
-    /// Kafka mappings with on-demand pollers.
+    /// Kafka mappings.
     pub mappings: Arc<Vec<KafkaMapping>>,
     /// What could not be read.
     pub notes: Vec<String>,
@@ -108,11 +108,17 @@ pub async fn observe(
         "the network: sources have no names, and CloudWatch is not asked",
         &mut notes,
     )?;
+    let network = Network {
+        account: place.account.clone(),
+        ..network
+    };
+    notes.extend(network.gaps.iter().cloned());
     let mappings = optional(
         mappings,
         "Kafka event source mappings: pollers are not recognised",
         &mut notes,
     );
+    let mappings = kafka::with_clusters(&clients.kafka, mappings, &mut notes).await;
     let ids: Vec<String> = network.nats.iter().map(|nat| nat.id.clone()).collect();
     let from = day.plus(-HISTORY_DAYS);
     let nats = cloudwatch::nat_bytes(&clients.cloudwatch, &ids, from, day).await;
