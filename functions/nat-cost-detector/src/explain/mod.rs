@@ -3,5 +3,8 @@
 pub mod attribute;
 pub mod causes;
 pub mod explained;
+pub mod poller_path;
+pub mod poller_prices;
+pub mod poller_report;
 pub mod pollers;
 pub mod traffic;
