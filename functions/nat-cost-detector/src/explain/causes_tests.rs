@@ -6,7 +6,7 @@ use tollkeeper::time::Day;
 
 use super::*;
 use crate::explain::attribute::{Certainty, Directory, Figures, attribute};
-use crate::explain::traffic::DayTally;
+use crate::explain::traffic::{DayTally, Side, Watch};
 use crate::fixture;
 use crate::measure::inventory::{Inventory, Stay};
 
@@ -104,6 +104,11 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
     let line = |nat: &str, nat_address: &str, from: &str, service: &str| {
         format!("{nat} {from} {nat_address} 1000 {start} {from} 44.192.0.1 {service}")
     };
+    let watch = Watch {
+        nats: ["eni-nat-a", "eni-nat-b"].map(str::to_owned).into(),
+        side: Side::Gateways,
+        ranges: None,
+    };
     let mut traffic = DayTally::new(day);
     let mut lines = LineReader::new(Some(&format));
     for line in [
@@ -114,11 +119,7 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
         line("eni-nat-a", "10.0.0.9", "10.0.1.8", "S3"),
         line("eni-elsewhere", "10.0.0.9", "10.0.1.8", "AMAZON"),
     ] {
-        traffic.count(
-            &lines.read(line.as_bytes()).unwrap().unwrap(),
-            |id| id.starts_with("eni-nat"),
-            None,
-        );
+        traffic.count(&lines.read(line.as_bytes()).unwrap().unwrap(), &watch);
     }
     let network = fixture::network();
     let now = "2026-10-14T06:30:00Z".parse().unwrap();

@@ -15,7 +15,7 @@ use crate::config::ExplainSource;
 use crate::detect::{Range, Verdict};
 use crate::explain::attribute::{Certainty, Directory, Flows, attribute};
 use crate::explain::causes::{self, Explanation};
-use crate::explain::traffic::DayTraffic;
+use crate::explain::traffic::{DayTraffic, Side, Watch};
 use crate::fault::DetectorError;
 use crate::measure::inventory::Inventory;
 use crate::measure::study::Observed;
@@ -184,8 +184,11 @@ impl App {
                     location,
                     account: &observed.subject.account,
                     region: &observed.subject.region,
-                    nat_interfaces: Arc::new(nat_interfaces),
-                    ranges: self.ranges.clone(),
+                    watch: Arc::new(Watch {
+                        nats: nat_interfaces,
+                        side: Side::Gateways,
+                        ranges: self.ranges.clone(),
+                    }),
                 };
                 let read = flow_logs::read_day(&self.clients.s3, &scope, day).await?;
                 Ok(Some(ReadDay {
@@ -259,7 +262,7 @@ fn describe(read: &ReadDay, flows: &Flows, observed: &Observed, quality: &mut Da
         (traffic.bad_lines, "flow-log line(s) could not be read"),
         (
             read.unread_files as u64,
-            "flow-log file(s) could not be read (broken, or Parquet)",
+            "flow-log file(s) could not be read to their end",
         ),
     ];
     let volumes = volumes
