@@ -238,6 +238,8 @@ pub enum SourceKind {
     KafkaPollers,
     /// Load balancer.
     LoadBalancer,
+    /// All that carry the same tags, where findings are grouped by tags.
+    Tag,
     /// An interface of some other kind.
     Interface,
     /// An address that no interface is known for.

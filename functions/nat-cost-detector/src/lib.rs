@@ -48,6 +48,10 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// MSK clusters behind them.
     pub kafka: aws_sdk_kafka::Client,
+    /// Flow-log groups.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Flow-log tables.
+    pub athena: aws_sdk_athena::Client,
     /// Flow-log files.
     pub s3: aws_sdk_s3::Client,
     /// Who is calling.
@@ -67,6 +71,8 @@ impl Clients {
             ec2: aws_sdk_ec2::Client::new(sdk),
             lambda: aws_sdk_lambda::Client::new(sdk),
             kafka: aws_sdk_kafka::Client::new(sdk),
+            logs: aws_sdk_cloudwatchlogs::Client::new(sdk),
+            athena: aws_sdk_athena::Client::new(sdk),
             s3: aws_sdk_s3::Client::new(sdk),
             sts: aws_sdk_sts::Client::new(sdk),
             dynamodb: aws_sdk_dynamodb::Client::new(sdk),

@@ -369,6 +369,8 @@ impl Cloud {
             ),
             lambda: mocked!(aws_sdk_lambda, MatchAny, [&mappings]),
             kafka: mocked!(aws_sdk_kafka, [&unasked]),
+            logs: mocked!(aws_sdk_cloudwatchlogs, [&unasked]),
+            athena: mocked!(aws_sdk_athena, [&unasked]),
             s3: mocked!(aws_sdk_s3, [&unasked]),
             sts: mocked!(aws_sdk_sts, MatchAny, [&identity]),
             dynamodb: table(self),

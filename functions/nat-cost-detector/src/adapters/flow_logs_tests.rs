@@ -3,6 +3,7 @@ use std::io::Write;
 
 use super::*;
 use crate::adapters::mocked;
+use crate::explain::sums::tests::{FIELDS, lines};
 use crate::explain::traffic::Side;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, list_objects_v2::ListObjectsV2Output};
 use aws_sdk_s3::primitives::ByteStream;
@@ -161,28 +162,6 @@ async fn both_layouts_of_the_day_and_the_next_days_first_hour_are_read() {
     );
 }
 
-/// Lines of all kinds, with the fields that a Parquet file has below.
-fn lines() -> Vec<String> {
-    let start = day().start().as_second();
-    let mut lines = Vec::new();
-    for number in 0..9_000_i64 {
-        let (source, at) = (number % 7, start + number * 9);
-        lines.push(match number % 6 {
-            0 => format!("eni-nat - 10.0.1.{source} 10.0.0.9 {number} 3 {at} ACCEPT OK 10.0.1.{source} 3.5.0.1 - S3"),
-            1 => format!("eni-nat - 10.0.0.9 10.0.1.{source} {number} 3 {at} ACCEPT OK 3.5.0.1 10.0.1.{source} S3 -"),
-            2 => format!("eni-nat - 10.0.0.9 3.5.0.1 {number} 3 {at} ACCEPT OK 10.0.0.9 3.5.0.1 - S3"),
-            3 => format!("eni-web - 10.0.1.{source} 3.5.0.1 {number} 3 {at} ACCEPT OK 10.0.1.{source} 3.5.0.1 - S3"),
-            4 if number % 5 == 0 => format!("eni-nat - - - - - {at} - SKIPDATA - - - -"),
-            4 => format!("eni-nat - 10.0.1.{source} 10.0.0.9 {number} 3 {at} REJECT OK 10.0.1.{source} 3.5.0.1 - -"),
-            _ => format!("- nat-regional 10.0.1.{source} 2600:1f18::1 {number} 3 {at} ACCEPT OK - - - EC2"),
-        });
-    }
-    lines
-}
-
-const FIELDS: &str = "interface-id resource-id srcaddr dstaddr bytes packets start action log-status pkt-srcaddr \
-                      pkt-dstaddr pkt-src-aws-service pkt-dst-aws-service";
-
 /// The same lines as AWS writes them: names with underscores, whole numbers as such, nothing where a field is `-`.
 fn parquet(lines: &[String], codec: Codec) -> Vec<u8> {
     let names: Vec<&str> = FIELDS.split_whitespace().collect();
@@ -286,7 +265,7 @@ async fn read_one(key: &'static str, bytes: Vec<u8>) -> Read {
 
 #[tokio::test]
 async fn the_same_records_give_the_same_sums_from_text_and_from_parquet() {
-    let lines = lines();
+    let lines = lines(day());
     let text = gzip(&format!("{FIELDS}\n{}\n", lines.join("\n")));
     let text = read_one("a.log.gz", text).await;
     assert_eq!(text.traffic.recorders().len(), 2);
@@ -303,7 +282,7 @@ async fn the_same_records_give_the_same_sums_from_text_and_from_parquet() {
 
 #[tokio::test]
 async fn a_file_that_is_none_is_counted_as_unread_and_the_others_stay() {
-    let mut cut = parquet(&lines(), Codec::SNAPPY);
+    let mut cut = parquet(&lines(day()), Codec::SNAPPY);
     let length = cut.len();
     // The footer is whole, a page is not.
     cut[length / 3..length / 3 + 400].fill(0xA5);

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod alerts;
+pub mod athena;
 pub mod cloudwatch;
 pub mod cost_explorer;
 pub mod ec2;
@@ -9,9 +10,12 @@ pub mod endpoint_metrics;
 pub mod flow_logs;
 pub mod identity;
 pub mod kafka;
+pub mod insights;
 pub mod lambda;
 pub mod ledger;
+mod polling;
 pub mod rollups;
+pub mod surroundings;
 
 /// A client that answers from rules instead of the network. The SDKs' own macro wants their `test-util` feature,
 /// which would compile every SDK crate a second time.

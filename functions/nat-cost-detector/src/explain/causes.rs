@@ -1,11 +1,16 @@
 //! Explains an excess by the flows that rose, so that causes and the unexplained rest add up to it exactly.
 //!
-//! Every flow's change against the baseline is signed. A fall elsewhere cannot be assigned to one rise, so falls are
-//! netted off all rises in proportion; where the net rise is larger than the excess (the baseline day was quieter than
-//! the expectation), all rises are scaled down to it. So: causes ≤ excess, and the rest is `unexplained`. Without a
-//! baseline nobody knows what rose: the excess is spread over the day's traffic by volume, and the text says so.
+//! Every flow's change against the mean of the baseline days is signed. Flows rise and fall of themselves, so with two
+//! or more baseline days only clear changes count: those beyond the scatter of the flow's own days, and beyond what
+//! is usual of all flows. What only moved (the same source and far end at another gateway) is netted off first. Any
+//! other fall cannot be assigned to one rise, so it is netted off all rises in proportion; where the net rise is larger
+//! than the excess (the baseline days were quieter than the expectation), all rises are scaled down to it. So: causes
+//! ≤ excess, and the rest is `unexplained`. Without a baseline nobody knows what rose: the excess is spread over the
+//! day's traffic by volume, and the text says so.
 
-use std::collections::BTreeSet;
+mod scatter;
+
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Cause, FurtherCauses, Volume};
@@ -26,6 +31,10 @@ pub struct Explanation {
     pub further: Option<FurtherCauses>,
     /// What no cause accounts for.
     pub unexplained: Volume,
+    /// Bytes by which flows without a clear change rose in all, net of their falls.
+    pub usual_rises: u64,
+    /// The flow that may hide the largest rise in its usual scatter, and how large, bytes.
+    pub blind_spot: Option<(Flow, u64)>,
 }
 
 /// Bytes and their price at the gateway, in whole cents.
@@ -42,6 +51,8 @@ pub fn unexplained(excess: u64, prices: &RegionPrices) -> Explanation {
         causes: Vec::new(),
         further: None,
         unexplained: volume(excess, prices),
+        usual_rises: 0,
+        blind_spot: None,
     }
 }
 
@@ -59,6 +70,7 @@ pub fn explain(
     } else {
         by_change(today, quiet_days, excess)
     };
+    let (usual_rises, blind_spot) = doubts(&changes, excess);
     let mut causes: Vec<Cause> = changes
         .into_iter()
         .filter(|change| change.contribution > 0)
@@ -96,6 +108,8 @@ pub fn explain(
             bytes: excess - named.bytes,
             cost: Money::usd(all.cost.amount - named.cost.amount),
         },
+        usual_rises,
+        blind_spot,
     }
 }
 
@@ -110,40 +124,66 @@ struct Change<'a> {
     flow: &'a Flow,
     bytes: u64,
     baseline: u64,
+    /// A change up to this is usual; `None` where the baseline does not tell.
+    usual: Option<u64>,
     contribution: u64,
 }
 
+impl Change<'_> {
+    fn is_clear(&self) -> bool {
+        self.usual
+            .is_none_or(|usual| self.bytes.abs_diff(self.baseline) > usual)
+    }
+
+    fn rise(&self) -> u64 {
+        self.bytes.saturating_sub(self.baseline)
+    }
+
+    fn fall(&self) -> u64 {
+        self.baseline.saturating_sub(self.bytes)
+    }
+}
+
+/// What the unclear changes add up to, and the widest scatter that a rise of a hundredth of the excess could hide in.
+fn doubts(changes: &[Change<'_>], excess: u64) -> (u64, Option<(Flow, u64)>) {
+    let unclear = || changes.iter().filter(|change| !change.is_clear());
+    let rises: u128 = unclear().map(|change| u128::from(change.rise())).sum();
+    let falls: u128 = unclear().map(|change| u128::from(change.fall())).sum();
+    let widest = unclear()
+        .filter_map(|change| Some((change.flow, change.usual?)))
+        .filter(|(_, usual)| *usual > excess / 100)
+        .max_by_key(|(_, usual)| *usual);
+    let net = rises.saturating_sub(falls).min(u128::from(excess));
+    (
+        u64::try_from(net).unwrap_or(excess),
+        widest.map(|(flow, usual)| (flow.clone(), usual)),
+    )
+}
+
 fn by_change<'a>(today: &'a Flows, quiet_days: &'a [Flows], excess: u64) -> Vec<Change<'a>> {
-    let flows: BTreeSet<&Flow> = today
-        .keys()
-        .chain(quiet_days.iter().flat_map(Flows::keys))
-        .collect();
-    let bytes_on = |flows: &Flows, flow: &Flow| flows.get(flow).map_or(0, |figures| figures.bytes);
-    let mut changes: Vec<Change<'a>> = flows
-        .into_iter()
-        .map(|flow| Change {
-            flow,
-            bytes: bytes_on(today, flow),
-            baseline: quiet_days
-                .iter()
-                .map(|day| bytes_on(day, flow))
-                .sum::<u64>()
-                / quiet_days.len() as u64,
-            contribution: 0,
-        })
-        .collect();
-    let rises: u128 = changes
-        .iter()
-        .map(|c| u128::from(c.bytes.saturating_sub(c.baseline)))
+    let mut changes = scatter::changes(today, quiet_days);
+    // What is left of each flow's rise once moves between gateways are netted off.
+    let mut ends: BTreeMap<_, (u128, u128)> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.is_clear()) {
+        let (rises, falls) = ends.entry(change.flow.ends()).or_default();
+        *rises += u128::from(change.rise());
+        *falls += u128::from(change.fall());
+    }
+    let rises: u128 = ends
+        .values()
+        .map(|(rise, fall)| rise.saturating_sub(*fall))
         .sum();
-    let falls: u128 = changes
-        .iter()
-        .map(|c| u128::from(c.baseline.saturating_sub(c.bytes)))
+    let falls: u128 = ends
+        .values()
+        .map(|(rise, fall)| fall.saturating_sub(*rise))
         .sum();
     let explained = rises.saturating_sub(falls).min(u128::from(excess));
-    for change in &mut changes {
-        let rise = change.bytes.saturating_sub(change.baseline);
-        change.contribution = share(rise, explained, rises);
+    for change in changes.iter_mut().filter(|change| change.is_clear()) {
+        let Some((rise, fall)) = ends.get(&change.flow.ends()) else {
+            continue;
+        };
+        let kept = share(change.rise(), rise.saturating_sub(*fall), *rise);
+        change.contribution = share(kept, explained, rises);
     }
     changes
 }
@@ -162,6 +202,7 @@ fn by_volume(today: &Flows, observed: u64, excess: u64) -> Vec<Change<'_>> {
                 flow,
                 bytes: figures.bytes,
                 baseline: figures.bytes - contribution,
+                usual: None,
                 contribution,
             }
         })

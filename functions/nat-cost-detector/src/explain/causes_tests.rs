@@ -6,6 +6,7 @@ use tollkeeper::time::Day;
 
 use super::*;
 use crate::explain::attribute::{Certainty, Directory, Figures, attribute};
+use crate::explain::surroundings::Surroundings;
 use crate::explain::traffic::{DayTally, Side, Watch};
 use crate::fixture;
 use crate::measure::inventory::{Inventory, Stay};
@@ -126,10 +127,14 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
     let stays: Vec<Stay> = crate::measure::inventory::observe(&[], &network.interfaces, now);
     let inventory = Inventory::new(&stays, &network);
     let mappings = fixture::mappings();
+    let around = Surroundings::default();
     let directory = Directory {
         inventory: &inventory,
         mappings: &mappings,
         region: "us-east-1",
+        surroundings: &around,
+        subnets: &network.subnets,
+        tag_keys: &[],
     };
     let flows = attribute(&traffic.traffic(), directory);
     let pollers: Vec<(&str, u64)> = flows

@@ -7,4 +7,8 @@ pub mod poller_path;
 pub mod poller_prices;
 pub mod poller_report;
 pub mod pollers;
+mod sources;
+pub mod sums;
+pub mod surroundings;
 pub mod traffic;
+pub mod vantage;
