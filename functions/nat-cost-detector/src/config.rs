@@ -16,6 +16,8 @@ pub struct Config {
     pub ledger_table: Option<String>,
     /// Topic of the alerts; `nightly` needs it.
     pub alert_topic: Option<String>,
+    /// What subscribers of the default protocol and of `https` get.
+    pub alert_format: AlertFormat,
     /// Where explanations come from.
     pub explain: ExplainSource,
     /// Quiet same weekdays that an excess is compared with, at most.
@@ -28,6 +30,16 @@ pub struct Config {
     pub max_pages: u32,
     /// Accounts and regions that a night looks at.
     pub scope: Scope,
+}
+
+/// What an alert is written for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AlertFormat {
+    /// People by mail, machines over `https`.
+    #[default]
+    Text,
+    /// Slack and Teams through Amazon Q Developer in chat applications; people by mail all the same.
+    Chat,
 }
 
 /// Where the day's traffic is read from.
@@ -135,6 +147,11 @@ impl Config {
         Ok(Self {
             ledger_table: settings.text("LEDGER_TABLE"),
             alert_topic: settings.text("ALERT_TOPIC_ARN"),
+            alert_format: settings.choice(
+                "ALERT_FORMAT",
+                Some(AlertFormat::Text),
+                &[("text", AlertFormat::Text), ("chat", AlertFormat::Chat)],
+            )?,
             explain: explain_source(settings)?,
             baseline_days: settings.within("BASELINE_DAYS", 4, 1, 4)?,
             tag_keys: tag_keys(settings)?,
@@ -299,6 +316,11 @@ mod tests {
                 "FLOW_LOGS_LOCATION",
                 "logs/team",
                 "FLOW_LOGS_LOCATION=`logs/team` is wrong: expected s3://bucket or s3://bucket/prefix",
+            ),
+            (
+                "ALERT_FORMAT",
+                "slack",
+                "ALERT_FORMAT=`slack` is wrong: expected one of text, chat",
             ),
             (
                 "EXPLAIN_SOURCE",

@@ -9,7 +9,7 @@ use tollkeeper::time::Day;
 
 /// An AWS call that failed after its retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} failed ({code}): {detail}")]
+#[error("{operation} failed ({code}): {detail}{}", self.hint())]
 pub struct CallError {
     /// Service and operation, as in IAM: `ce:GetCostAndUsage`.
     pub operation: &'static str,
@@ -31,6 +31,28 @@ impl CallError {
             detail: error.message().map_or_else(|| chain(error), str::to_owned),
         }
     }
+
+    /// What a person can do about it, where that is known.
+    fn hint(&self) -> String {
+        let detail = self.detail.to_lowercase();
+        let denied = [
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+        ];
+        if self.operation.starts_with("ce:")
+            && (self.code == "DataUnavailableException" || detail.contains("not enabled"))
+        {
+            "; turn Cost Explorer on in the Billing console: it has figures after about 24 hours"
+                .to_owned()
+        } else if self.code.contains("ExpiredToken") {
+            "; the session is over: sign in again".to_owned()
+        } else if denied.contains(&self.code.as_str()) {
+            format!("; allow `{}` to the caller", self.operation)
+        } else {
+            String::new()
+        }
+    }
 }
 
 /// Why a request failed.
@@ -45,7 +67,9 @@ pub enum DetectorError {
         expected: &'static str,
     },
     /// An action that this function does not have.
-    #[error("unknown action `{0}`: expected nightly, explain or audit")]
+    #[error(
+        "unknown action `{0}`: expected nightly, backfill, explain, audit, report or compare-front-door"
+    )]
     UnknownAction(String),
     /// `nightly` without its table or topic.
     #[error("`nightly` needs {0}: set it, or use `explain` and `audit`, which need no table")]
@@ -115,6 +139,24 @@ pub enum DetectorError {
         /// Who STS says is calling.
         got: String,
     },
+    /// A night of a backfill failed; the days before it are done.
+    #[error(
+        "backfill stopped at {day}, the days before it are done: {cause}; ask again from {day}"
+    )]
+    Backfill {
+        /// The day that failed.
+        day: Day,
+        /// Why.
+        cause: Box<DetectorError>,
+    },
+    /// The page could not be written.
+    #[error("the page could not be written to `{file}`: {cause}")]
+    Page {
+        /// Where to.
+        file: String,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// Another run changed the incident at the same time.
     #[error(
         "incident {0} was changed by another run at the same time; this one told nobody: run the night again"
@@ -163,7 +205,46 @@ impl Fault for DetectorError {
             Self::DayNotOver { .. } => "Day.NotOver",
             Self::AccountTwice(_) => "Accounts.Twice",
             Self::OtherAccount { .. } => "Accounts.OtherAccount",
+            Self::Backfill { cause, .. } => cause.fault_type(),
+            Self::Page { .. } => "Page.NotWritten",
             Self::Conflict(_) => "Incident.Conflict",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_says_what_a_person_can_do_about_it() {
+        let say = |operation, code: &str, detail: &str| {
+            let (code, detail) = (code.to_owned(), detail.to_owned());
+            CallError {
+                operation,
+                code,
+                detail,
+            }
+            .to_string()
+        };
+        let off = say(
+            "ce:GetCostAndUsage",
+            "AccessDeniedException",
+            "User not enabled for cost explorer access",
+        );
+        assert!(off.contains("turn Cost Explorer on"), "{off}");
+        let denied = say(
+            "ec2:DescribeSubnets",
+            "UnauthorizedOperation",
+            "not authorized",
+        );
+        assert!(
+            denied.ends_with("allow `ec2:DescribeSubnets` to the caller"),
+            "{denied}"
+        );
+        assert_eq!(
+            say("sns:Publish", "Throttling", "slow down"),
+            "sns:Publish failed (Throttling): slow down"
+        );
     }
 }

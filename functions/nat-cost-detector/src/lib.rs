@@ -13,8 +13,10 @@ pub mod explain;
 pub mod fault;
 #[cfg(test)]
 mod fixture;
+pub mod front_door;
 pub mod incident;
 pub mod measure;
+pub mod progress;
 pub mod request;
 pub mod scope;
 pub mod start;
@@ -29,10 +31,12 @@ use serde_json::Value;
 use tollkeeper::aws::Table;
 use tollkeeper::error::report;
 use tollkeeper::services::IpRanges;
+use tollkeeper::time::Day;
 
 use crate::adapters::accounts::{self, Connect};
 use crate::config::Config;
 use crate::fault::DetectorError;
+use crate::progress::Progress;
 use crate::request::Request;
 
 /// Clients of every service that is read.
@@ -104,10 +108,29 @@ impl App {
 
     /// Answers one event. `now` stamps observations and metrics; the event's own time picks the day.
     pub async fn handle(&self, event: &Value, now: Timestamp) -> Result<Value, Diagnostic> {
-        self.route(event, now).await.map_err(|error| report(&error))
+        self.handle_until(event, &|| now, None).await
     }
 
-    async fn route(&self, event: &Value, now: Timestamp) -> Result<Value, DetectorError> {
+    /// Answers one event before a deadline: what takes many nights stops in time and says where to go on.
+    pub async fn handle_until(
+        &self,
+        event: &Value,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+        deadline: Option<Timestamp>,
+    ) -> Result<Value, Diagnostic> {
+        let answer = self.route(event, clock, deadline).await;
+        answer.map_err(|error| report(&error))
+    }
+
+    async fn route(
+        &self,
+        event: &Value,
+        clock: &(dyn Fn() -> Timestamp + Sync),
+        deadline: Option<Timestamp>,
+    ) -> Result<Value, DetectorError> {
+        let now = clock();
+        let yesterday = |day: Option<Day>| day.unwrap_or_else(|| request::before(now));
+        let silent = &Progress::Silent;
         match Request::parse(event)? {
             // Boxed: one request holds the futures of a dozen services.
             Request::Nightly(day) => Box::pin(actions::nightly::run(self, day, now)).await,
@@ -115,10 +138,20 @@ impl App {
                 .await?
                 .to_json()),
             Request::Audit(day) => {
-                let day = day.unwrap_or_else(|| request::before(now));
-                Ok(Box::pin(actions::audit::run(self, day, now))
-                    .await?
-                    .to_json())
+                let audit = actions::audit::run(self, yesterday(day), now, silent);
+                Ok(Box::pin(audit).await?.to_json())
+            }
+            Request::Report(day) => {
+                let month = actions::report::run(self, yesterday(day), now, silent);
+                Ok(Box::pin(month).await?.to_json())
+            }
+            Request::CompareFrontDoor(day) => {
+                let comparison = actions::compare_front_door::run(self, yesterday(day), silent);
+                Ok(Box::pin(comparison).await?.to_json())
+            }
+            Request::Backfill { from, to, tell } => {
+                let range = actions::backfill::Range { from, to, tell };
+                Box::pin(actions::backfill::run(self, range, clock, deadline)).await
             }
         }
     }

@@ -2,9 +2,13 @@
 
 mod accounts;
 pub mod audit;
+pub mod backfill;
+pub mod compare_front_door;
 pub mod explain;
 #[cfg(test)]
 mod night_fixture;
 pub mod nightly;
 mod place_night;
 mod series_night;
+mod replay;
+pub mod report;

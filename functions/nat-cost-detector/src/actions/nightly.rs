@@ -32,13 +32,16 @@ const AT_ONCE: usize = 4;
 
 /// Runs the night of a day and tells the topic's subscribers.
 pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<Value, DetectorError> {
-    let topic = app
-        .config
-        .alert_topic
-        .as_deref()
-        .ok_or(DetectorError::NotConfigured("ALERT_TOPIC_ARN"))?;
-    let listeners = Listeners::Topic(Alerts::new(app.clients.sns.clone(), topic));
+    let listeners = subscribers(app)?;
     Ok(night(app, day, now, &listeners).await?.to_json())
+}
+
+/// The topic's subscribers.
+pub(super) fn subscribers(app: &App) -> Result<Listeners, DetectorError> {
+    let topic = app.config.alert_topic.as_deref();
+    let topic = topic.ok_or(DetectorError::NotConfigured("ALERT_TOPIC_ARN"))?;
+    let alerts = Alerts::new(app.clients.sns.clone(), topic);
+    Ok(Listeners::Topic(alerts, app.config.alert_format))
 }
 
 /// Runs the night of a day: the answer lists every series' verdict.

@@ -3,14 +3,15 @@
 use tollkeeper::aws::{AlertError, Alerts};
 use tollkeeper::finding::Finding;
 
+use crate::config::AlertFormat;
 use crate::incident::keep::Voice;
 use crate::tell::message;
 
-/// Who hears the messages.
+/// Who hears the messages, and as what.
 #[derive(Debug, Clone)]
 pub enum Listeners {
     /// The topic's subscribers.
-    Topic(Alerts),
+    Topic(Alerts, AlertFormat),
     /// Nobody: incidents are kept as if they had been told.
     Nobody,
 }
@@ -18,7 +19,9 @@ pub enum Listeners {
 impl Voice for Listeners {
     async fn say(&self, finding: &Finding) -> Result<(), AlertError> {
         match self {
-            Self::Topic(alerts) => alerts.send(&message::alert(finding)).await.map(|_| ()),
+            Self::Topic(alerts, format) => {
+                alerts.send(&message::alert(finding, *format)).await.map(|_| ())
+            }
             Self::Nobody => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ pub mod cost_explorer;
 pub mod ec2;
 pub mod endpoint_metrics;
 pub mod flow_logs;
+pub mod front_doors;
 pub mod identity;
 pub mod kafka;
 pub mod insights;
@@ -16,6 +17,7 @@ pub mod ledger;
 mod polling;
 pub mod rollups;
 pub mod surroundings;
+pub mod usage;
 
 /// A client that answers from rules instead of the network. The SDKs' own macro wants their `test-util` feature,
 /// which would compile every SDK crate a second time.

@@ -94,6 +94,23 @@ impl App {
         }
     }
 
+    /// Who was behind a day's traffic, unjudged; `None` where nothing was recorded, with a note why.
+    pub(crate) async fn flows_of(
+        &self,
+        observed: &Observed,
+        inventory: &Inventory,
+        day: Day,
+        quality: &mut DataQuality,
+    ) -> Option<Flows> {
+        let directory = Directory {
+            inventory,
+            mappings: &observed.mappings,
+            region: &observed.subject.region,
+        };
+        let read = self.read_or_note(observed, inventory, day, quality).await?;
+        Some(attribute(&read.traffic, directory))
+    }
+
     async fn surroundings(&self, quality: &mut DataQuality) -> Surroundings {
         if self.config.explain == ExplainSource::None {
             return Surroundings::default();

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Confidence, DataQuality, Direction, RealisedSaving, Severity};
-use tollkeeper::money::Money;
 use tollkeeper::prices;
 use tollkeeper::time::Day;
 
@@ -14,6 +14,7 @@ use crate::explain::causes;
 use crate::explain::pollers;
 use crate::fixture;
 use crate::incident::saving;
+use crate::tell::any;
 use crate::tell::compose::{self, Decision, Subject};
 
 const GB: u64 = 1 << 30;
@@ -202,7 +203,7 @@ fn the_golden_findings_are_what_is_published() {
     ];
     for (finding, golden) in goldens {
         let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
-        let json = alert(&finding).json;
+        let json = alert(&finding, AlertFormat::Text).json;
         assert_eq!(json, golden, "published now:\n{json:#}");
         let read: Finding = serde_json::from_value(golden).unwrap();
         assert_eq!(read, finding, "and it is read as it was written");
@@ -213,7 +214,7 @@ fn the_golden_findings_are_what_is_published() {
 fn a_person_can_act_on_an_opened_incident() {
     let finding = opened();
     assert_eq!(finding.confidence, Confidence::High);
-    insta::assert_snapshot!(alert(&finding).subject, @"NAT cost up $161.93 a day in us-east-1, $4,857.90 a month if it lasts");
+    insta::assert_snapshot!(alert(&finding, AlertFormat::Text).subject, @"NAT cost up $161.93 a day ($4,857.90 a month) in us-east-1: Kafka pollers of logs-consumer");
     insta::assert_snapshot!(text(&finding), @r#"
 NAT gateway traffic costs $161.93 a day more than usual in us-east-1 (account 123456789012).
 Tuesday 2026-10-13: 3,700.0 GB, $166.50; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
@@ -260,7 +261,7 @@ What this rests on
 
 #[test]
 fn a_person_reads_what_was_saved_when_it_is_over() {
-    insta::assert_snapshot!(alert(&resolved()).subject, @"NAT cost back to normal in us-east-1: $128.85 a day less at most");
+    insta::assert_snapshot!(alert(&resolved(), AlertFormat::Text).subject, @"NAT cost back to normal in us-east-1: $114.67 a day saved, measured");
     insta::assert_snapshot!(text(&resolved()), @r#"
 NAT gateway traffic is back to what was usual in us-east-1 (account 123456789012).
 Saturday 2026-10-17: 95.0 GB, $4.28; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
@@ -284,21 +285,71 @@ What this rests on
 "#);
 }
 
+fn explained_bytes(finding: &Finding) -> (u64, u64) {
+    let further = finding.further_causes.as_ref();
+    let bytes = finding.causes.iter().fold(
+        further.map_or(0, |further| further.excess.bytes),
+        |sum, cause| sum.saturating_add(cause.excess.bytes),
+    );
+    let count = further.map_or(0, |further| further.count);
+    (bytes, count + finding.causes.len() as u64)
+}
+
 #[test]
-fn the_subject_stays_short_in_any_state() {
+fn a_finding_that_fits_is_sent_whole() {
+    let sent = alert(&opened(), AlertFormat::Chat);
+    assert_eq!(sent.json, serde_json::to_value(opened()).unwrap());
+    assert!(sent.chat.is_some());
+}
+
+#[test]
+fn a_finding_of_ten_thousand_causes_leaves_out_the_smallest_and_still_adds_up() {
     let mut finding = opened();
-    finding.excess.cost = Money::usd(Decimal::new(1_234_567_890, 2));
-    finding.projected_month = Money::usd(Decimal::new(37_037_036_700, 2));
-    for state in [State::Opened, State::Updated, State::Resolved] {
-        finding.state = state;
-        let subject = alert(&finding).subject;
-        assert!(subject.is_ascii() && subject.len() < 100, "{subject}");
+    let one = finding.causes[1].clone();
+    finding.causes.extend(std::iter::repeat_n(one, 10_000));
+    let sent = alert(&finding, AlertFormat::Text);
+    assert!(sent.bytes() <= MAX_ALERT_BYTES);
+    let read: Finding = serde_json::from_value(sent.json).unwrap();
+    assert!(
+        read.causes.len() > 20,
+        "as many as fit: {}",
+        read.causes.len()
+    );
+    assert_eq!(explained_bytes(&read), explained_bytes(&finding));
+    assert_eq!(
+        read.advice, finding.advice,
+        "what is to be done stays whole"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn any_finding_fits_into_one_message_and_its_causes_still_add_up(finding in any::finding()) {
+        let sent = alert(&finding, AlertFormat::Chat);
+        prop_assert!(sent.bytes() <= MAX_ALERT_BYTES, "{} bytes", sent.bytes());
+        let read: Finding = serde_json::from_value(sent.json).unwrap();
+        prop_assert_eq!(explained_bytes(&read), explained_bytes(&finding));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_subject_is_short_printable_ascii_and_carries_the_amount(finding in any::finding()) {
+        let subject = crate::tell::subject::of(&finding);
+        prop_assert!(subject.len() < 100, "{}", subject);
+        prop_assert!(subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{:?}", subject);
+        let amount = crate::tell::subject::amount(&finding).to_string();
+        prop_assert!(subject.contains(&amount), "{} without {}", subject, amount);
     }
 }
 
 #[test]
 fn attributes_allow_filter_policies() {
-    let attributes = alert(&opened()).attributes;
+    let attributes = alert(&opened(), AlertFormat::Text).attributes;
+    let month = alert(&opened(), AlertFormat::Text).numbers["month_dollars"];
+    assert_eq!(month, Decimal::new(485_790, 2));
     let words: Vec<&str> = ["kind", "state", "severity", "account", "region"]
         .iter()
         .map(|name| attributes[name].as_str())

@@ -1,11 +1,13 @@
 //! What `explain` and `audit` answer: as JSON, and as a report for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
-use tollkeeper::finding::{Direction, Finding, Source, Volume};
-use tollkeeper::money::Money;
+use tollkeeper::finding::{Direction, Finding, Remedy, Source, Volume};
+use tollkeeper::money::{Money, cents};
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
@@ -54,16 +56,53 @@ pub struct Talker {
 /// Thirty days, priced.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditReport {
+    /// Account that pays.
+    pub account: String,
+    /// Region of the NAT gateways.
+    pub region: String,
+    /// First of the thirty days.
+    pub from: Day,
+    /// Last of the thirty days.
+    pub to: Day,
     /// What was paid; absent where the bill could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<MonthCost>,
     /// Bytes of each gateway in those days, by CloudWatch at list price.
     pub gateways: Vec<GatewayCost>,
+    /// Each of the thirty days that the bill or CloudWatch knows.
+    pub days: Vec<DayFigure>,
     /// Days out of the ordinary.
     pub unusual_days: Vec<UnusualDay>,
-    /// The last day, explained.
-    #[serde(flatten)]
-    pub report: DayReport,
+    /// What was not there to be read, in sentences.
+    pub missing: Vec<String>,
+    /// The last day, explained; absent where neither the bill nor CloudWatch knows it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub report: Option<DayReport>,
+}
+
+/// One day's volume against what was usual before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DayFigure {
+    /// The day.
+    pub day: Day,
+    /// Bytes (bill, or CloudWatch) and list price.
+    pub processed: Volume,
+    /// What was usual; absent while there is no history to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Usual>,
+    /// Whether it is out of the ordinary.
+    pub anomalous: bool,
+    /// Whether the bill may still change.
+    pub estimated: bool,
+}
+
+/// The usual range of a day at list price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Usual {
+    /// Lower end.
+    pub low: Money,
+    /// Upper end.
+    pub high: Money,
 }
 
 /// What the bill says was paid in thirty days, unblended.
@@ -201,12 +240,30 @@ impl AuditReport {
         serde_json::to_value(self).unwrap_or_default()
     }
 
+    /// What could be saved a month, were every day like the last: of remedies that exclude each other the better one.
+    pub fn saving_a_month(&self) -> Option<Money> {
+        let advice = self.report.as_ref().map(|report| &report.finding.advice)?;
+        let mut total = Decimal::ZERO;
+        let mut pollers: BTreeMap<&str, Decimal> = BTreeMap::new();
+        for remedy in advice {
+            let saving = remedy.monthly_saving.amount;
+            match remedy.remedy {
+                Remedy::InterfaceEndpoints | Remedy::ProvisionedPollers => {
+                    let best = pollers.entry(&remedy.vpc_id).or_default();
+                    *best = saving.max(*best);
+                }
+                _ => total += saving,
+            }
+        }
+        total += pollers.values().sum::<Decimal>();
+        (total > Decimal::ZERO).then(|| Money::usd(cents(total)))
+    }
+
     /// For a terminal: ranked, in dollars.
     pub fn to_text(&self) -> String {
-        let finding = &self.report.finding;
         let mut out = format!(
             "NAT gateways of account {} in {}, the thirty days to {}\n\n",
-            finding.account, finding.region, finding.day
+            self.account, self.region, self.to
         );
         let mut table = self.month.as_ref().map_or_else(
             || {
@@ -226,6 +283,9 @@ impl AuditReport {
             table.push(vec![gateway.processed.cost.to_string(), what]);
         }
         out.push_str(&columns(&table, &[0]));
+        if let Some(line) = self.sparkline() {
+            let _ = writeln!(out, "\nDay by day\n  {line}");
+        }
         out.push_str("\nDays out of the ordinary\n");
         if self.unusual_days.is_empty() {
             out.push_str("  none\n");
@@ -237,7 +297,41 @@ impl AuditReport {
                 day.day, day.excess.cost, day.reason
             );
         }
-        let _ = write!(out, "\n{}", self.report.to_text());
+        if let Some(report) = &self.report {
+            let _ = write!(out, "\n{}", report.to_text());
+        }
+        if let Some(saving) = self.saving_a_month() {
+            let _ = writeln!(
+                out,
+                "\nThe remedies save up to {saving} a month, were every day like {}.",
+                self.to
+            );
+        }
+        if !self.missing.is_empty() {
+            out.push_str("\nWhat this report could not know\n");
+        }
+        for line in &self.missing {
+            let _ = writeln!(out, "  - {line}");
+        }
         out
+    }
+
+    /// The days as blocks of eight heights.
+    fn sparkline(&self) -> Option<String> {
+        let highest = self.days.iter().max_by_key(|day| day.processed.bytes)?;
+        let lowest = self.days.iter().min_by_key(|day| day.processed.bytes)?;
+        let height = |bytes: u64| {
+            let of_eight = u128::from(bytes) * 7 / u128::from(highest.processed.bytes.max(1));
+            char::from_u32(0x2581 + u32::try_from(of_eight).unwrap_or(0)).unwrap_or(' ')
+        };
+        let blocks: String = self
+            .days
+            .iter()
+            .map(|day| height(day.processed.bytes))
+            .collect();
+        Some(format!(
+            "{blocks}  {} on {} to {} on {}",
+            lowest.processed.cost, lowest.day, highest.processed.cost, highest.day
+        ))
     }
 }
