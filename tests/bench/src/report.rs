@@ -42,7 +42,6 @@ impl Error {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
-    #[expect(dead_code, reason = "no benchmark of throughput or recall yet")]
     Higher,
 }
 
@@ -131,6 +130,23 @@ impl Row {
             holds: required.is_none(),
             why: None,
         }
+    }
+
+    /// A figure that must reach an absolute target.
+    pub(crate) fn over_target(
+        case: &str,
+        metric: &'static str,
+        unit: &'static str,
+        sample: &Sample,
+        target: f64,
+    ) -> Self {
+        let measure = Measure {
+            case,
+            metric,
+            unit,
+            better: Better::Higher,
+        };
+        Self::against(measure, sample, "target", &Sample::exact(target), Some(1.0))
     }
 
     /// A figure that must stay under an absolute target.

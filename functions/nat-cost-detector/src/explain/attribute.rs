@@ -1,6 +1,6 @@
 //! Says who is behind a day's traffic: NAT gateway, source, far end and direction of every byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -101,6 +101,13 @@ pub fn attribute(traffic: &DayTraffic, directory: Directory<'_>) -> Flows {
         add(&mut flows, passage.nat, &passage.cell, named, passage.bytes);
     }
     flows
+}
+
+/// Gateways whose own logs skipped flows on a day.
+pub fn gaps(traffic: &DayTraffic, directory: Directory<'_>) -> BTreeSet<String> {
+    let skipped = traffic.hours.iter().filter(|(_, sums)| sums.skipped > 0);
+    let nats = skipped.filter_map(|((recorder, _), _)| directory.inventory.nat(recorder));
+    nats.map(|nat| nat.id.clone()).collect()
 }
 
 fn add(

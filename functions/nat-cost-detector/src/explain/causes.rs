@@ -2,7 +2,7 @@
 //!
 //! Every flow's change against the mean of the baseline days is signed. Flows rise and fall of themselves, so with two
 //! or more baseline days only clear changes count: those beyond the scatter of the flow's own days, and beyond what
-//! is usual of all flows. What only moved (the same source and far end at another gateway) is netted off first. Any
+//! is usual of all flows. A fall where SKIPDATA hid flows is none: it may be what was hidden. What only moved (the same source and far end at another gateway) is netted off first. Any
 //! other fall cannot be assigned to one rise, so it is netted off all rises in proportion; where the net rise is larger
 //! than the excess (the baseline days were quieter than the expectation), all rises are scaled down to it. So: causes
 //! ≤ excess, and the rest is `unexplained`. Without a baseline nobody knows what rose: the excess is spread over the
@@ -10,7 +10,7 @@
 
 mod scatter;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Cause, FurtherCauses, Volume};
@@ -56,8 +56,7 @@ pub fn unexplained(excess: u64, prices: &RegionPrices) -> Explanation {
     }
 }
 
-/// Causes of an excess, from a day's flows and those of the quiet days it is compared with (their mean; none: see
-/// the module). `observed` is the day's volume as detected, bytes.
+/// [`explain_with_gaps`] of a day whose logs skipped nothing.
 pub fn explain(
     today: &Flows,
     quiet_days: &[Flows],
@@ -65,10 +64,28 @@ pub fn explain(
     excess: u64,
     prices: &RegionPrices,
 ) -> Explanation {
+    explain_with_gaps(
+        today,
+        quiet_days,
+        (observed, excess),
+        &BTreeSet::new(),
+        prices,
+    )
+}
+
+/// Causes of an excess, from a day's flows and those of the quiet days it is compared with (their mean; none: see
+/// the module). Volume and excess of the day are as detected, bytes. `gaps` are the gateways whose logs skipped flows.
+pub fn explain_with_gaps(
+    today: &Flows,
+    quiet_days: &[Flows],
+    (observed, excess): (u64, u64),
+    gaps: &BTreeSet<String>,
+    prices: &RegionPrices,
+) -> Explanation {
     let changes = if quiet_days.is_empty() {
         by_volume(today, observed, excess)
     } else {
-        by_change(today, quiet_days, excess)
+        by_change(today, quiet_days, excess, gaps)
     };
     let (usual_rises, blind_spot) = doubts(&changes, excess);
     let mut causes: Vec<Cause> = changes
@@ -160,14 +177,21 @@ fn doubts(changes: &[Change<'_>], excess: u64) -> (u64, Option<(Flow, u64)>) {
     )
 }
 
-fn by_change<'a>(today: &'a Flows, quiet_days: &'a [Flows], excess: u64) -> Vec<Change<'a>> {
+fn by_change<'a>(
+    today: &'a Flows,
+    quiet_days: &'a [Flows],
+    excess: u64,
+    gaps: &BTreeSet<String>,
+) -> Vec<Change<'a>> {
     let mut changes = scatter::changes(today, quiet_days);
     // What is left of each flow's rise once moves between gateways are netted off.
     let mut ends: BTreeMap<_, (u128, u128)> = BTreeMap::new();
     for change in changes.iter().filter(|change| change.is_clear()) {
         let (rises, falls) = ends.entry(change.flow.ends()).or_default();
         *rises += u128::from(change.rise());
-        *falls += u128::from(change.fall());
+        if !gaps.contains(&change.flow.nat_gateway_id) {
+            *falls += u128::from(change.fall());
+        }
     }
     let rises: u128 = ends
         .values()

@@ -10,7 +10,7 @@ use crate::adapters::surroundings;
 use crate::advise::{self, Situation};
 use crate::config::ExplainSource;
 use crate::detect::{Range, Verdict};
-use crate::explain::attribute::{Certainty, Directory, Flows, attribute};
+use crate::explain::attribute::{Certainty, Directory, Flows, attribute, gaps};
 use crate::explain::causes::{self, Explanation};
 use crate::explain::sources::ReadDay;
 use crate::explain::surroundings::Surroundings;
@@ -73,12 +73,14 @@ impl App {
         };
         let flows = attribute(&read.traffic, directory);
         describe(&read, &flows, observed, directory, &mut quality);
+        let gaps = gaps(&read.traffic, directory);
         // A day of a large account fills a fair part of a function's memory: one at a time.
         drop(read);
         let quiet = self
             .quiet_days(observed, directory, weekdays, &flows, &mut quality)
             .await;
-        let explanation = causes::explain(&flows, &quiet, volume, excess, observed.prices);
+        let explanation =
+            causes::explain_with_gaps(&flows, &quiet, (volume, excess), &gaps, observed.prices);
         doubts(&explanation, &mut quality);
         Explained {
             explanation,

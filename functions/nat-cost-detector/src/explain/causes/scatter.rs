@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{Change, Flow, Flows};
 
-/// A change is clear from this many times (in halves) the largest deviation of the baseline days on: with four of
-/// them about three standard deviations.
-const HALVES: u128 = 5;
+/// A change is clear beyond this many times the largest deviation of the baseline days: with four of them about three
+/// standard deviations of a day about their mean.
+const TIMES: u128 = 3;
 
 /// Each flow's bytes of the day and its mean of the quiet days, of which there is at least one.
 pub(super) fn changes<'a>(today: &'a Flows, quiet_days: &'a [Flows]) -> Vec<Change<'a>> {
@@ -38,7 +38,7 @@ pub(super) fn changes<'a>(today: &'a Flows, quiet_days: &'a [Flows]) -> Vec<Chan
             baseline,
             usual: typical.map(|(part, of)| {
                 let common = u128::from(baseline) * part / of.max(1);
-                let usual = common.max(u128::from(spread)) * HALVES / 2;
+                let usual = common.max(u128::from(spread)) * TIMES;
                 u64::try_from(usual).unwrap_or(u64::MAX)
             }),
             contribution: 0,
