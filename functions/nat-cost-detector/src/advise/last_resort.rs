@@ -14,6 +14,7 @@ use super::month::{DAYS_A_MONTH, Untaken, money};
 use super::zones::zone_of_gateway;
 use crate::explain::attribute::Flow;
 use crate::measure::network::NatGateway;
+use crate::measure::topology::WayOut;
 
 /// Dollars a month from which they are worth a thought.
 const WORTH_A_THOUGHT: Decimal = Decimal::ONE_HUNDRED;
@@ -46,13 +47,21 @@ fn ipv6(situation: Situation<'_>, vpc_id: &str, untaken: &Untaken<'_>) -> Option
         return None;
     }
     let mut todo = Vec::new();
+    let without: Vec<&str> = network
+        .subnets_of(vpc_id)
+        .filter(|(id, subnet)| !subnet.ipv6 && network.way_out(id) != WayOut::InternetGateway)
+        .map(|(id, _)| id)
+        .collect();
     if !vpc.has_ipv6() {
-        todo.push("an IPv6 range for the VPC and its subnets");
+        todo.push("an IPv6 range for the VPC".to_owned());
+    }
+    if !without.is_empty() {
+        todo.push(format!("one for {}", without.join(", ")));
     }
     if !network.egress_only_vpcs.contains(vpc_id) {
-        todo.push("an egress-only internet gateway with a route to ::/0");
+        todo.push("an egress-only internet gateway with a route to ::/0".to_owned());
     }
-    todo.push("IPv6 addresses and rules for the clients");
+    todo.push("IPv6 addresses and rules for the clients".to_owned());
     let mut does_not_cover = vec![
         format!(
             "Saving unknown: up to {} a month if every far end on the internet spoke IPv6. Look up the largest ones \

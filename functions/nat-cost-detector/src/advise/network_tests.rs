@@ -228,3 +228,36 @@ fn another_accounts_vpc_is_advised_on_but_not_planned() {
     assert_eq!(advice[0].plan_request, None, "another account's VPC");
     assert!(advice[0].does_not_cover[0].contains("shared by account 222222222222"));
 }
+
+#[test]
+fn zones_without_room_for_an_endpoint_are_named() {
+    let mut network = fixture::routed();
+    network.subnets.get_mut("subnet-b").unwrap().free_addresses = Some(3);
+    let flows = flows(&[("eni-poller-a", "AMAZON", "us-east-1", 3_333 * GB)]);
+    let advice = advice(&flows, &network);
+    assert!(
+        advice[0]
+            .does_not_cover
+            .iter()
+            .any(|line| line.starts_with("No private subnet in us-east-1b has 8 free addresses"))
+    );
+}
+
+#[test]
+fn ipv6_lists_what_is_still_missing() {
+    let mut network = fixture::routed();
+    let flows = flows(&[("eni-web", "INTERNET", "", 90 * GB)]);
+    let todo = |network: &Network| {
+        let mut advice = advice(&flows, network);
+        advice.retain(|a| a.remedy == Remedy::EgressOnlyInternetGateway);
+        advice[0].does_not_cover[..2].join("; ")
+    };
+    insta::assert_snapshot!(todo(&network), @"Saving unknown: up to $121.50 a month if every far end on the internet spoke IPv6. Look up the largest ones (AAAA records) first; It takes an IPv6 range for the VPC, one for subnet-a, subnet-b, subnet-c, an egress-only internet gateway with a route to ::/0, IPv6 addresses and rules for the clients");
+    for subnet in network.subnets.values_mut() {
+        subnet.ipv6 = true;
+    }
+    let vpc = network.vpcs.get_mut(fixture::VPC).unwrap();
+    vpc.cidrs.push("2600:1f18::/56".to_owned());
+    network.egress_only_vpcs.insert(fixture::VPC.to_owned());
+    assert!(todo(&network).ends_with("It takes IPv6 addresses and rules for the clients"));
+}

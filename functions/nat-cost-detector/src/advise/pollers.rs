@@ -15,6 +15,9 @@ use crate::explain::poller_prices::{self, POLLERS_NEED};
 use crate::explain::poller_report::{lambda_endpoints, priced_zones};
 use crate::explain::pollers;
 
+/// Addresses that must be free in a subnet: an endpoint takes one, AWS wants some left; the remediator's own limit.
+const ROOM: u32 = 8;
+
 /// What one VPC's pollers send through NAT gateways.
 struct Leak<'a> {
     situation: Situation<'a>,
@@ -100,6 +103,13 @@ fn interface_endpoints(leak: &Leak<'_>) -> Option<Advice> {
         does_not_cover.push(
             "Security group rules of the pollers: broker port or group could not be told, name them by hand".to_owned(),
         );
+    }
+    let crowded = network.crowded_zones(leak.vpc_id, &zones, ROOM);
+    if !crowded.is_empty() {
+        does_not_cover.push(format!(
+            "No private subnet in {} has {ROOM} free addresses: without an interface there, its clients cross zones",
+            crowded.join(", ")
+        ));
     }
     does_not_cover.extend(limits::existing(network, leak.vpc_id, &services));
     Some(Advice {

@@ -64,16 +64,41 @@ impl Network {
             .collect()
     }
 
+    /// The zones of these in which no private subnet of a VPC has so many addresses left; one that EC2 says nothing
+    /// about counts as roomy.
+    pub fn crowded_zones<'a>(
+        &self,
+        vpc_id: &str,
+        zones: &'a [String],
+        addresses: u32,
+    ) -> Vec<&'a str> {
+        let has_room = |zone: &str| {
+            self.subnets_of(vpc_id).any(|(id, subnet)| {
+                subnet.zone == zone
+                    && self.way_out(id) != WayOut::InternetGateway
+                    && subnet.free_addresses.is_none_or(|free| free >= addresses)
+            })
+        };
+        let zones = zones.iter().map(String::as_str);
+        zones.filter(|zone| !has_room(zone)).collect()
+    }
+
     /// A NAT gateway by its id.
     pub fn nat(&self, id: &str) -> Option<&NatGateway> {
         self.nats.iter().find(|nat| nat.id == id)
     }
 
-    /// The account that owns a VPC, where it is known to be another one.
-    pub fn foreign_owner(&self, vpc_id: &str) -> Option<&str> {
-        let owner = self.vpcs.get(vpc_id)?.owner.as_str();
-        let foreign = !owner.is_empty() && !self.account.is_empty() && owner != self.account;
-        foreign.then_some(owner)
+    /// The account that owns a VPC, where it is known to be another one. A VPC's subnets have its owner.
+    pub fn foreign_owner<'a>(&'a self, vpc_id: &'a str) -> Option<&'a str> {
+        let own = self.vpcs.get(vpc_id).map(|vpc| vpc.owner.as_str());
+        let owner = own
+            .into_iter()
+            .chain(
+                self.subnets_of(vpc_id)
+                    .map(|(_, subnet)| subnet.owner.as_str()),
+            )
+            .find(|owner| !owner.is_empty())?;
+        (!self.account.is_empty() && owner != self.account).then_some(owner)
     }
 
     /// The Transit Gateways that a VPC is attached to.

@@ -88,3 +88,42 @@ fn flow_logs_of_a_gateway_are_found_at_every_level_if_they_work() {
     let ids: Vec<&str> = logs.map(|log| log.id.as_str()).collect();
     assert_eq!(ids, ["fl-vpc", "fl-interface"]);
 }
+
+#[test]
+fn a_vpc_whose_subnets_belong_to_another_account_is_shared() {
+    let mut network = fixture::routed();
+    assert_eq!(network.foreign_owner(fixture::VPC), None, "our own");
+    network.vpcs.clear();
+    assert_eq!(network.foreign_owner(fixture::VPC), None, "unknown");
+    let subnet = network.subnets.get_mut("subnet-a").unwrap();
+    "222222222222".clone_into(&mut subnet.owner);
+    assert_eq!(network.foreign_owner(fixture::VPC), Some("222222222222"));
+    network.account.clear();
+    assert_eq!(
+        network.foreign_owner(fixture::VPC),
+        None,
+        "who looks is unknown"
+    );
+}
+
+#[test]
+fn a_zone_is_crowded_if_none_of_its_private_subnets_has_room() {
+    let mut network = fixture::routed();
+    let zones = ["us-east-1a", "us-east-1b"].map(str::to_owned);
+    let mut free = |subnet: &str, addresses| {
+        let subnet = network.subnets.get_mut(subnet).unwrap();
+        subnet.free_addresses = Some(addresses);
+        network.crowded_zones(fixture::VPC, &zones, 8)
+    };
+    assert_eq!(free("subnet-b", 8), Vec::<&str>::new());
+    assert_eq!(
+        free("subnet-b", 7),
+        ["us-east-1b"],
+        "the public one does not help"
+    );
+    assert_eq!(
+        free("subnet-a", 7),
+        ["us-east-1b"],
+        "subnet-c is in zone a too"
+    );
+}

@@ -52,6 +52,10 @@ async fn an_audit_names_the_day_its_causes_and_the_remedies_and_changes_nothing(
     ] {
         assert!(text.contains(expected), "no `{expected}` in:\n{text}");
     }
+    assert!(
+        !text.contains("Without "),
+        "everything that is asked for can be read:\n{text}"
+    );
     for ((service, action), count) in story.cloud.front().call_log() {
         let was = before
             .get(&(service.clone(), action.clone()))

@@ -16,6 +16,7 @@ pub fn remarks(standing: Standing<'_>) -> Vec<String> {
     let mut remarks = nat_instances(network);
     remarks.extend(crossings_without_a_gateway(standing));
     remarks.extend(centralised(network));
+    remarks.extend(hubs(network));
     remarks.extend(shared(network));
     remarks.extend(unresolved(network));
     remarks.extend(flow_logs(network));
@@ -82,6 +83,43 @@ fn centralised(network: &Network) -> Vec<String> {
                 format!(
                     "{vpc} leaves through {}: its endpoints belong in it, not in the VPC of the NAT gateways",
                     hubs.join(", ")
+                )
+            })
+        })
+        .collect()
+}
+
+/// VPCs whose NAT gateways others can use through a Transit Gateway.
+fn hubs(network: &Network) -> Vec<String> {
+    let with_nats: BTreeSet<&str> = network
+        .nats
+        .iter()
+        .filter(|nat| nat.state == "available")
+        .map(|nat| nat.vpc_id.as_str())
+        .collect();
+    with_nats
+        .into_iter()
+        .filter_map(|vpc| {
+            let hubs: Vec<&str> = network
+                .transit_gateways_of(vpc)
+                .map(|attachment| attachment.transit_gateway_id.as_str())
+                .collect();
+            let others: Vec<String> = network
+                .transit_attachments
+                .iter()
+                .filter(|other| other.vpc_id != vpc && hubs.contains(&other.transit_gateway_id.as_str()))
+                .map(|other| match other.vpc_owner.as_str() {
+                    "" => other.vpc_id.clone(),
+                    owner if owner == network.account => other.vpc_id.clone(),
+                    owner => format!("{} of account {owner}", other.vpc_id),
+                })
+                .collect();
+            (!others.is_empty()).then(|| {
+                format!(
+                    "Others can leave through the NAT gateways of {vpc} by way of {}: {}. Sources of other accounts \
+                     have no names here",
+                    hubs.join(", "),
+                    others.join(", ")
                 )
             })
         })

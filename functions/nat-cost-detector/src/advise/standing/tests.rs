@@ -146,12 +146,18 @@ fn remarks_say_what_has_no_price() {
         &["subnet-c"],
         Some(Target::TransitGateway("tgw-1".to_owned())),
     ));
-    network.transit_attachments = vec![TransitAttachment {
-        id: "tgw-attach-1".to_owned(),
+    network.transit_attachments = [
+        (fixture::VPC, "123456789012"),
+        ("vpc-ours", "123456789012"),
+        ("vpc-theirs", "222222222222"),
+    ]
+    .map(|(vpc, owner)| TransitAttachment {
+        id: format!("tgw-attach-{vpc}"),
         transit_gateway_id: "tgw-1".to_owned(),
-        vpc_id: fixture::VPC.to_owned(),
-        vpc_owner: "123456789012".to_owned(),
-    }];
+        vpc_id: vpc.to_owned(),
+        vpc_owner: owner.to_owned(),
+    })
+    .to_vec();
     network.endpoints = vec![endpoint("vpce-kms", "kms", EndpointType::Interface)];
     network.flow_logs = vec![FlowLog {
         id: "fl-1".to_owned(),
@@ -177,6 +183,7 @@ fn remarks_say_what_has_no_price() {
     web-1 acts as a NAT for rtb-main: it costs no bytes, has no redundancy of its own, and nothing here measures it
     vpc-1 has no NAT gateway in us-east-1a, whose subnets leave through another zone at $0.01 a GB: one of its own pays above 3285 GB a month
     vpc-1 leaves through tgw-1: its endpoints belong in it, not in the VPC of the NAT gateways
+    Others can leave through the NAT gateways of vpc-1 by way of tgw-1: vpc-ours, vpc-theirs of account 222222222222. Sources of other accounts have no names here
     vpce-kms (kms) has private DNS off: only clients that name it use it, the others go past it
     The flow logs of nat-b (fl-1 to arn:aws:s3:::logs) lack pkt-srcaddr and pkt-dstaddr: they cannot say who is behind it
     ");
