@@ -1,6 +1,6 @@
-//! Remedies for what no endpoint takes: IPv6 past the NAT gateways, and instances in their place.
+//! A remedy for what no endpoint takes: instances in place of the NAT gateways.
 //!
-//! Both have a price that is not in dollars, so they are named only where a lot of money is left.
+//! Its price is not only in dollars, so it is named only where a lot of money is left.
 
 use std::collections::BTreeSet;
 
@@ -9,83 +9,23 @@ use tollkeeper::finding::{Advice, Remedy};
 use tollkeeper::prices::{HOURS_A_MONTH, NAT_INSTANCE, NAT_INSTANCE_BYTES_A_SECOND};
 
 use super::Situation;
-use super::limits;
 use super::month::{DAYS_A_MONTH, Untaken, money};
 use super::zones::zone_of_gateway;
 use crate::explain::attribute::Flow;
 use crate::measure::network::NatGateway;
-use crate::measure::topology::WayOut;
 
-/// Dollars a month from which they are worth a thought.
-const WORTH_A_THOUGHT: Decimal = Decimal::ONE_HUNDRED;
+/// Dollars a month from which giving up what is managed, or set up, is worth a thought.
+pub(super) const WORTH_A_THOUGHT: Decimal = Decimal::ONE_HUNDRED;
 /// How many times the mean rate an instance must sustain: nobody knows the peaks of a day's sum.
 const HEADROOM: u64 = 4;
 
-/// Both remedies for every VPC with NAT gateways.
+/// The remedy for every VPC with NAT gateways.
 pub(super) fn remedies(situation: Situation<'_>, untaken: &Untaken<'_>) -> Vec<Advice> {
     let nats = situation.network.nats.iter();
     let vpcs: BTreeSet<&str> = nats.map(|nat| nat.vpc_id.as_str()).collect();
     vpcs.into_iter()
-        .flat_map(|vpc| {
-            [
-                ipv6(situation, vpc, untaken),
-                instances(situation, vpc, untaken),
-            ]
-        })
-        .flatten()
+        .filter_map(|vpc| instances(situation, vpc, untaken))
         .collect()
-}
-
-/// What part of the internet speaks IPv6 no flow log shows: the saving has a ceiling and is claimed to be nothing.
-fn ipv6(situation: Situation<'_>, vpc_id: &str, untaken: &Untaken<'_>) -> Option<Advice> {
-    let network = situation.network;
-    let vpc = network.vpcs.get(vpc_id)?;
-    let bytes =
-        untaken.month_of(|flow: &Flow| flow.vpc_id() == vpc_id && flow.service == "INTERNET");
-    let ceiling = situation.prices.nat_bytes(bytes);
-    if ceiling < WORTH_A_THOUGHT {
-        return None;
-    }
-    let mut todo = Vec::new();
-    let without: Vec<&str> = network
-        .subnets_of(vpc_id)
-        .filter(|(id, subnet)| !subnet.ipv6 && network.way_out(id) != WayOut::InternetGateway)
-        .map(|(id, _)| id)
-        .collect();
-    if !vpc.has_ipv6() {
-        todo.push("an IPv6 range for the VPC".to_owned());
-    }
-    if !without.is_empty() {
-        todo.push(format!("one for {}", without.join(", ")));
-    }
-    if !network.egress_only_vpcs.contains(vpc_id) {
-        todo.push("an egress-only internet gateway with a route to ::/0".to_owned());
-    }
-    todo.push("IPv6 addresses and rules for the clients".to_owned());
-    let mut does_not_cover = vec![
-        format!(
-            "Saving unknown: up to {} a month if every far end on the internet spoke IPv6. Look up the largest ones \
-             (AAAA records) first",
-            money(ceiling)
-        ),
-        format!("It takes {}", todo.join(", ")),
-    ];
-    does_not_cover.extend(limits::of_vpc(situation, vpc_id));
-    Some(Advice {
-        remedy: Remedy::EgressOnlyInternetGateway,
-        title: format!(
-            "Let {vpc_id} reach far ends that speak IPv6 through an egress-only internet gateway, which costs nothing \
-             (saving unknown)"
-        ),
-        vpc_id: vpc_id.to_owned(),
-        services: Vec::new(),
-        zones: Vec::new(),
-        monthly_cost: money(Decimal::ZERO),
-        monthly_saving: money(Decimal::ZERO),
-        break_even_gb_a_month: None,
-        does_not_cover,
-        plan_request: None,
-    })
 }
 
 /// One instance a zone in place of the zone's gateways, for all that is left.

@@ -1,9 +1,9 @@
 //! Prices the remedies for a day's traffic: what to build, what it costs, what it saves, what it leaves as it is.
 //!
-//! A saving is for a month of days like the one under analysis, after the remedy's own cost. A remedy that costs
-//! something is advised only if its saving is positive; one that costs nothing and whose saving nobody can measure says
-//! so in its title. Nothing is claimed for traffic whose region is unknown or another one, and no byte is saved twice:
-//! add savings up with [`total_monthly_saving`].
+//! A saving is for a month of days like the one under analysis, after the remedy's own cost; a remedy that saves nothing
+//! is not advised. What costs nothing and whose saving nobody can measure is for audits, see [`set_up_badly`]. Nothing
+//! is claimed for traffic whose region is unknown or another one, and no byte is saved twice: add savings up with
+//! [`total_monthly_saving`].
 
 mod flow_log;
 mod gateway;

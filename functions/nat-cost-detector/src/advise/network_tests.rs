@@ -207,7 +207,6 @@ fn what_no_endpoint_takes_has_last_resorts_with_their_price_in_words() {
     ]);
     insta::assert_snapshot!(titles(&flows, &network), @r"
     $135.00 for $0.00: Give vpc-1 a gateway endpoint for s3 in the route tables of its private subnets: it costs nothing
-    $0.00 for $0.00: Let vpc-1 reach far ends that speak IPv6 through an egress-only internet gateway, which costs nothing (saving unknown)
     $148.22 for $6.13: As a last resort, replace the NAT gateways of vpc-1 by 2 NAT instance(s) (t4g.nano, one a zone), which cost nothing per GB
     ");
     let little = super::tests::flows(&[("eni-web", "INTERNET", "", GB)]);
@@ -241,23 +240,4 @@ fn zones_without_room_for_an_endpoint_are_named() {
             .iter()
             .any(|line| line.starts_with("No private subnet in us-east-1b has 8 free addresses"))
     );
-}
-
-#[test]
-fn ipv6_lists_what_is_still_missing() {
-    let mut network = fixture::routed();
-    let flows = flows(&[("eni-web", "INTERNET", "", 90 * GB)]);
-    let todo = |network: &Network| {
-        let mut advice = advice(&flows, network);
-        advice.retain(|a| a.remedy == Remedy::EgressOnlyInternetGateway);
-        advice[0].does_not_cover[..2].join("; ")
-    };
-    insta::assert_snapshot!(todo(&network), @"Saving unknown: up to $121.50 a month if every far end on the internet spoke IPv6. Look up the largest ones (AAAA records) first; It takes an IPv6 range for the VPC, one for subnet-a, subnet-b, subnet-c, an egress-only internet gateway with a route to ::/0, IPv6 addresses and rules for the clients");
-    for subnet in network.subnets.values_mut() {
-        subnet.ipv6 = true;
-    }
-    let vpc = network.vpcs.get_mut(fixture::VPC).unwrap();
-    vpc.cidrs.push("2600:1f18::/56".to_owned());
-    network.egress_only_vpcs.insert(fixture::VPC.to_owned());
-    assert!(todo(&network).ends_with("It takes IPv6 addresses and rules for the clients"));
 }

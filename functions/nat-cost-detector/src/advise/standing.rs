@@ -13,10 +13,12 @@ use tollkeeper::prices::RegionPrices;
 
 use super::month::money;
 use super::order::in_order;
+use crate::explain::attribute::Flows;
 use crate::measure::network::Network;
 use crate::measure::topology::WayOut;
 
 mod idle;
+mod ipv6;
 mod remarks;
 mod routes;
 
@@ -44,20 +46,22 @@ pub struct Standing<'a> {
     pub usage: &'a Usage,
     /// List prices of the region.
     pub prices: &'static RegionPrices,
-    /// Whether flow logs were read, so that missing routes are priced already.
-    pub flows_known: bool,
+    /// A day's flows, where flow logs were read: then missing routes are priced already.
+    pub flows: Option<&'a Flows>,
 }
 
 /// What is set up badly, in the order to put it right.
 pub fn set_up_badly(standing: Standing<'_>) -> Vec<Advice> {
     let mut advice = idle::gateways(standing);
     advice.extend(idle::endpoints(standing));
-    if !standing.flows_known {
-        for vpc in vpcs_that_pay(standing.network) {
-            advice.extend(routes::missing_endpoints(standing, vpc));
-            advice.extend(routes::missing_routes(standing, vpc));
-            advice.extend(routes::crossing_subnets(standing, vpc));
+    for vpc in vpcs_that_pay(standing.network) {
+        if let Some(flows) = standing.flows {
+            advice.extend(ipv6::remedy(standing, flows, vpc));
+            continue;
         }
+        advice.extend(routes::missing_endpoints(standing, vpc));
+        advice.extend(routes::missing_routes(standing, vpc));
+        advice.extend(routes::crossing_subnets(standing, vpc));
     }
     in_order(advice)
 }

@@ -14,17 +14,19 @@ fn usage() -> Usage {
     }
 }
 
-fn standing<'a>(network: &'a Network, usage: &'a Usage, flows_known: bool) -> Standing<'a> {
+fn standing<'a>(network: &'a Network, usage: &'a Usage, flows: Option<&'a Flows>) -> Standing<'a> {
     Standing {
         network,
         usage,
         prices: prices::for_region("us-east-1").unwrap(),
-        flows_known,
+        flows,
     }
 }
 
 fn titles(network: &Network, usage: &Usage, flows_known: bool) -> Vec<String> {
-    set_up_badly(standing(network, usage, flows_known))
+    let flows = Flows::new();
+    let flows = flows_known.then_some(&flows);
+    set_up_badly(standing(network, usage, flows))
         .into_iter()
         .map(|advice| format!("{} {}", advice.monthly_saving, advice.title))
         .collect()
@@ -46,7 +48,7 @@ fn endpoint(id: &str, service: &str, kind: EndpointType) -> Endpoint {
 #[test]
 fn a_gateway_is_idle_only_if_it_is_old_enough_and_known_to_have_carried_nothing() {
     let mut network = fixture::routed();
-    let advice = set_up_badly(standing(&network, &usage(), true));
+    let advice = set_up_badly(standing(&network, &usage(), Some(&Flows::new())));
     let [idle] = advice.as_slice() else {
         panic!("one advice, not {advice:?}")
     };
@@ -109,7 +111,7 @@ fn without_flow_logs_missing_routes_are_named_and_their_saving_is_unknown() {
     $0.00 Add rtb-a to the route tables of vpce-s3, the gateway endpoint of vpc-1 for s3: it costs nothing (saving unknown)
     $0.00 Route subnet-b (us-east-1b) to nat-b in their own zone: it costs nothing (saving unknown)
     ");
-    let advice = set_up_badly(standing(&network, &usage(), false));
+    let advice = set_up_badly(standing(&network, &usage(), None));
     assert_eq!(
         advice[1].does_not_cover[0],
         "Saving unknown: no flow logs were read; less than the $40.50 of NAT processing of the 14 days to here"
@@ -126,7 +128,7 @@ fn without_flow_logs_missing_routes_are_named_and_their_saving_is_unknown() {
 fn a_shared_vpc_is_advised_on_but_not_planned() {
     let mut network = fixture::routed();
     network.vpcs.get_mut(fixture::VPC).unwrap().owner = "222222222222".to_owned();
-    let advice = set_up_badly(standing(&network, &usage(), false));
+    let advice = set_up_badly(standing(&network, &usage(), None));
     let missing = advice
         .iter()
         .find(|advice| advice.remedy == Remedy::GatewayEndpoint)
@@ -178,7 +180,7 @@ fn remarks_say_what_has_no_price() {
         target: Target::Interface("eni-web".to_owned()),
         active: true,
     }];
-    let said = remarks(standing(&network, &usage(), true));
+    let said = remarks(standing(&network, &usage(), Some(&Flows::new())));
     insta::assert_snapshot!(said.join("\n"), @r"
     web-1 acts as a NAT for rtb-main: it costs no bytes, has no redundancy of its own, and nothing here measures it
     vpc-1 has no NAT gateway in us-east-1a, whose subnets leave through another zone at $0.01 a GB: one of its own pays above 3285 GB a month
@@ -187,4 +189,26 @@ fn remarks_say_what_has_no_price() {
     vpce-kms (kms) has private DNS off: only clients that name it use it, the others go past it
     The flow logs of nat-b (fl-1 to arn:aws:s3:::logs) lack pkt-srcaddr and pkt-dstaddr: they cannot say who is behind it
     ");
+}
+
+#[test]
+fn ipv6_has_a_ceiling_and_a_list_of_what_is_still_missing() {
+    let mut network = fixture::routed();
+    let flows = crate::advise::tests::flows(&[("eni-web", "INTERNET", "", 90 << 30)]);
+    let todo = |network: &Network| {
+        let mut advice = set_up_badly(standing(network, &usage(), Some(&flows)));
+        advice.retain(|advice| advice.remedy == Remedy::EgressOnlyInternetGateway);
+        advice[0].does_not_cover[..2].join("; ")
+    };
+    insta::assert_snapshot!(todo(&network), @"Saving unknown: up to $121.50 a month if every far end on the internet spoke IPv6. Look up the largest ones (AAAA records) first; It takes an IPv6 range for the VPC, one for subnet-a, subnet-b, subnet-c, an egress-only internet gateway with a route to ::/0, IPv6 addresses and rules for the clients");
+    for subnet in network.subnets.values_mut() {
+        subnet.ipv6 = true;
+    }
+    let vpc = network.vpcs.get_mut(fixture::VPC).unwrap();
+    vpc.cidrs.push("2600:1f18::/56".to_owned());
+    network.egress_only_vpcs.insert(fixture::VPC.to_owned());
+    assert!(todo(&network).ends_with("It takes IPv6 addresses and rules for the clients"));
+    let little = crate::advise::tests::flows(&[("eni-web", "INTERNET", "", 1 << 30)]);
+    let advice = set_up_badly(standing(&network, &usage(), Some(&little)));
+    assert_eq!(advice.len(), 1, "the idle gateway only");
 }
