@@ -158,3 +158,7 @@ mod tests {
         assert!(!fits(now, after(200), took(100)), "two of the longest");
     }
 }
+
+#[cfg(test)]
+#[path = "backfill_tests.rs"]
+mod nights;

@@ -25,4 +25,8 @@ impl Voice for Listeners {
             Self::Nobody => Ok(()),
         }
     }
+
+    fn is_muted(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
 }

@@ -38,6 +38,12 @@ pub(crate) trait Incidents {
 pub(crate) trait Voice {
     /// Sends a message; `Ok` once it was taken.
     async fn say(&self, finding: &Finding) -> Result<(), AlertError>;
+
+    /// Whether nobody listens: incidents are kept as if they had been told, and what an earlier run could not send waits
+    /// for one that is heard.
+    fn is_muted(&self) -> bool {
+        false
+    }
 }
 
 /// A series' day: what it means and what there is to say.
@@ -84,7 +90,7 @@ pub(crate) async fn keep<I: Incidents, V: Voice, D: SeriesDay>(
     let mut own_move = None;
     for _ in 0..TRIES {
         let mut slots = incidents.read(day.series()).await?;
-        if !desk.deliver_all(&mut slots, &mut told).await? {
+        if !voice.is_muted() && !desk.deliver_all(&mut slots, &mut told).await? {
             continue;
         }
         let known: Vec<Incident> = slots.iter().map(|slot| slot.item.clone()).collect();
@@ -182,15 +188,22 @@ impl<I: Incidents, V: Voice> Desk<'_, I, V> {
                 item: day.open(known),
             },
         };
-        let after = day
-            .after(stored.item, known, one.turn)
-            .await?
-            .claimed(Some(self.claim()));
+        let unsent = stored.item.pending.clone();
+        let after = day.after(stored.item, known, one.turn).await?;
+        let after = if self.voice.is_muted() {
+            Incident {
+                pending: unsent,
+                ..after.told()
+            }
+        } else {
+            after.claimed(Some(self.claim()))
+        };
         let stored = match self.write(stored.version, after).await? {
             Some(stored) => stored,
             None => return Ok(Done::Overtaken),
         };
-        let Some(pending) = stored.item.pending.clone() else {
+        let pending = stored.item.pending.clone();
+        let Some(pending) = pending.filter(|_| !self.voice.is_muted()) else {
             return Ok(Done::Kept(stored, None));
         };
         match self.deliver(stored, &pending).await? {

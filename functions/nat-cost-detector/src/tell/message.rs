@@ -10,7 +10,7 @@ use tollkeeper::finding::{Advice, Finding, GatewayCount, RealisedSaving, State};
 use tollkeeper::plan::PlanRequest;
 
 use crate::config::AlertFormat;
-use crate::tell::text::{human_bytes, weekday_name};
+use crate::tell::text::{grouped, human_bytes, weekday_name};
 use crate::tell::{cause_table, chat, fit, subject};
 
 /// Dollars for a read unit of DynamoDB on demand in us-east-1, as on AWS's price page since November 2024.
@@ -236,7 +236,7 @@ fn remedy(out: &mut String, number: usize, advice: &Advice, uncovered: &[&str]) 
         advice.title, advice.monthly_cost, advice.monthly_saving
     );
     if let Some(volume) = advice.break_even_gb_a_month {
-        let _ = write!(out, " Pays from {volume} GB a month.");
+        let _ = write!(out, " Pays from {} GB a month.", grouped(volume));
     }
     if !advice.zones.is_empty() {
         let _ = write!(out, " Priced for {}.", advice.zones.join(", "));

@@ -238,7 +238,7 @@ What to do
      Costs $1,016.20 a month, saves $3,425.30 a month after that. Pays from 834 GB a month. Priced for us-east-1a, us-east-1b.
      Does not cover: S3 in us-east-1: 360.0 GB a day.
   3. Or switch the Kafka event source mappings to provisioned mode, whose pollers need neither NAT gateway nor endpoints.
-     Costs $405.15 a month, saves $4,036.35 a month after that. Pays from 9003 GB a month.
+     Costs $405.15 a month, saves $4,036.35 a month after that. Pays from 9,003 GB a month.
      Does not cover: Peaks above the day's mean rate: priced for 3 event poller units at us-east-1's price. It replaces the interface endpoints, it does not go with them; S3 in us-east-1: 360.0 GB a day.
   None of these covers: the internet: 31.0 GB a day; S3 in eu-west-1: 12.0 GB a day.
 

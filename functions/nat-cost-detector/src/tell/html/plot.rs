@@ -15,6 +15,8 @@ const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 64.0;
 const BOTTOM: f64 = 28.0;
 const TOP: f64 = 12.0;
+/// Half the width of a date below the plot.
+const LABEL: f64 = 20.0;
 
 /// Dollars of each day as bars, days out of the ordinary marked, the usual range behind them.
 pub(super) fn days(html: &mut Html, days: &[DayFigure]) {
@@ -36,7 +38,10 @@ pub(super) fn days(html: &mut Html, days: &[DayFigure]) {
         if index % 7 == days.len().saturating_sub(1) % 7 {
             place(
                 html.markup("<text class=\"tick\" text-anchor=\"middle\""),
-                &[("x", x + step / 2.0), ("y", HEIGHT - 8.0)],
+                &[
+                    ("x", (x + step / 2.0).min(WIDTH - LABEL)),
+                    ("y", HEIGHT - 8.0),
+                ],
             );
             html.element(">", short(day), "</text>");
         }

@@ -9,7 +9,7 @@ use crate::advise::far_end;
 use crate::tell::cause_table::direction;
 use crate::tell::message;
 use crate::tell::report::{AuditReport, Talker};
-use crate::tell::text::human_bytes;
+use crate::tell::text::{grouped, human_bytes};
 
 /// What the report could not know goes first: it qualifies all the rest.
 pub(super) fn missing(html: &mut Html, report: &AuditReport) {
@@ -40,11 +40,10 @@ pub(super) fn days(html: &mut Html, report: &AuditReport) {
 
 pub(super) fn remedies(html: &mut Html, report: &AuditReport) {
     let Some(day) = &report.report else { return };
-    let mut advice: Vec<&Advice> = day.finding.advice.iter().collect();
+    let advice = by_saving(&day.finding.advice);
     if advice.is_empty() {
         return;
     }
-    advice.sort_by_key(|advice| std::cmp::Reverse(advice.monthly_saving.amount));
     html.markup("<section><h2>What to do</h2><p class=\"sub\">By saving a month after its own cost, were every day like ")
         .text(day.finding.day)
         .markup(". Remedies that begin with &ldquo;Or&rdquo; take the place of another one.</p><ol class=\"todo\">");
@@ -52,6 +51,21 @@ pub(super) fn remedies(html: &mut Html, report: &AuditReport) {
         remedy(html, advice);
     }
     html.markup("</ol></section>");
+}
+
+/// Largest saving first; an alternative (its title begins with "Or") stays behind the remedy it stands in for.
+fn by_saving(advice: &[Advice]) -> Vec<&Advice> {
+    let mut groups: Vec<Vec<&Advice>> = Vec::new();
+    for remedy in advice {
+        match groups.last_mut() {
+            Some(group) if remedy.title.starts_with("Or ") => group.push(remedy),
+            _ => groups.push(vec![remedy]),
+        }
+    }
+    groups.sort_by_key(|group| {
+        std::cmp::Reverse(group.iter().map(|r| r.monthly_saving.amount).max())
+    });
+    groups.into_iter().flatten().collect()
 }
 
 fn remedy(html: &mut Html, advice: &Advice) {
@@ -67,7 +81,7 @@ fn remedy(html: &mut Html, advice: &Advice) {
     }
     html.element("<p>Costs ", &advice.monthly_cost, " a month.");
     if let Some(volume) = advice.break_even_gb_a_month {
-        html.element(" Pays from ", volume, " GB a month.");
+        html.element(" Pays from ", grouped(volume), " GB a month.");
     }
     if !advice.zones.is_empty() {
         html.element(" Priced for ", advice.zones.join(", "), ".");
