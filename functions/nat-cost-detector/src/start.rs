@@ -95,27 +95,39 @@ async fn laptop(arguments: &Arguments) -> Result<App, String> {
 
 /// Looks for credentials before anything is asked: without any, every call would fail in its own words.
 async fn credentials(sdk: &SdkConfig, profile: Option<&str>) -> Result<(), String> {
-    let login = profile.map_or(String::new(), |profile| format!(" --profile {profile}"));
     let Some(provider) = sdk.credentials_provider() else {
-        return Err(missing_credentials("none are configured", &login));
+        return Err(missing_credentials(NOT_FOUND, profile));
     };
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(error) => Err(missing_credentials(&chain(&error), &login)),
+        Err(error) => Err(missing_credentials(&chain(&error), profile)),
     }
 }
 
+/// How the SDK begins where no place had credentials, as against a place whose credentials failed.
+const NOT_FOUND: &str = "the credential provider was not enabled";
+
 /// One line: what is the matter, and the command that ends it.
-fn missing_credentials(why: &str, login: &str) -> String {
+fn missing_credentials(why: &str, profile: Option<&str>) -> String {
+    let option = profile.map_or(String::new(), |profile| format!(" --profile {profile}"));
+    let place = profile.map_or("the profile".to_owned(), |profile| {
+        format!("profile `{profile}`")
+    });
+    if why.starts_with(NOT_FOUND) {
+        return format!(
+            "No AWS credentials in the environment, in {place} or in a role of this machine: run `aws configure{option}` \
+             or `aws sso login{option}`, or name another profile with --profile"
+        );
+    }
+    let why = why.replace('\n', " ");
     let lower = why.to_lowercase();
-    let advice = if lower.contains("sso") || lower.contains("token") {
-        format!("your session is over or was never begun: run `aws sso login{login}`")
-    } else {
+    if lower.contains("sso") || lower.contains("expired") {
         format!(
-            "run `aws configure{login}` or `aws sso login{login}`, name a profile with --profile, or set AWS_PROFILE"
+            "No AWS credentials: the session of {place} is over or was never begun, run `aws sso login{option}` ({why})"
         )
-    };
-    format!("No AWS credentials: {advice} ({})", why.replace('\n', " "))
+    } else {
+        format!("No AWS credentials: {place} does not give any ({why})")
+    }
 }
 
 async fn run(app: &App, arguments: &Arguments, now: Timestamp) -> Result<String, DetectorError> {
@@ -177,15 +189,24 @@ mod tests {
 
     #[test]
     fn missing_credentials_are_one_line_with_the_command_that_helps() {
-        let expired = missing_credentials("the SSO token\nhas expired", " --profile work");
+        let expired =
+            missing_credentials("loading failed:\nthe SSO token has expired", Some("work"));
         assert!(
-            expired.contains("`aws sso login --profile work`") && !expired.contains('\n'),
+            expired.contains("`aws sso login --profile work`"),
             "{expired}"
         );
-        let none = missing_credentials("no providers in chain provided credentials", "");
+        let none = missing_credentials(NOT_FOUND, None);
         assert!(
             none.contains("`aws configure`") && none.contains("--profile"),
             "{none}"
         );
+        let broken = missing_credentials("credential_process exited with 1", Some("work"));
+        assert!(
+            broken.contains("profile `work`") && broken.contains("exited with 1"),
+            "{broken}"
+        );
+        for line in [expired, none, broken] {
+            assert!(!line.contains('\n'), "{line}");
+        }
     }
 }

@@ -13,7 +13,9 @@ use crate::explain::causes::volume;
 use crate::fault::DetectorError;
 use crate::measure::study::{Gaps, Observed};
 use crate::progress::Progress;
-use crate::tell::report::{AuditReport, DayFigure, GatewayCost, MonthCost, UnusualDay, Usual};
+use crate::tell::report::{
+    AuditReport, DayFigure, ExistingGateways, GatewayCost, MonthCost, UnusualDay, Usual,
+};
 
 /// Days that an audit looks back.
 const DAYS: i64 = 30;
@@ -51,6 +53,7 @@ pub async fn run(
         from: day.plus(1 - DAYS),
         to: day,
         month: month(&observed),
+        existing: existing(&observed),
         gateways: gateways(&observed),
         unusual_days: days
             .iter()
@@ -102,6 +105,15 @@ fn month(observed: &Observed) -> Option<MonthCost> {
         nat_hours: money(days().map(|day| day.nat_hours_cost).sum()),
         interface_endpoints: money(days().map(|day| day.endpoints_cost).sum()),
     })
+}
+
+fn existing(observed: &Observed) -> ExistingGateways {
+    let nats = &observed.network.nats;
+    let count = u32::try_from(nats.len()).unwrap_or(u32::MAX);
+    ExistingGateways {
+        nat_gateway_ids: nats.iter().map(|nat| nat.id.clone()).collect(),
+        hours_a_month: Money::usd(cents(observed.prices.nat_hours_a_month(count))),
+    }
 }
 
 fn gateways(observed: &Observed) -> Vec<GatewayCost> {

@@ -311,7 +311,7 @@ fn for_free(requests: u64, usage: Usage<'_>) -> Vec<Free> {
              another check is a call of your own function: priced as one Lambda invocation a request, without its \
              duration"
                 .to_owned(),
-            Some(INVOCATIONS_MILLION * millions),
+            (requests > 0).then(|| INVOCATIONS_MILLION * millions),
         ),
         free(
             "request validation",

@@ -50,10 +50,10 @@ The other way round
   $2.52  the load balancers' requests at a REST API
 
 What the gateway does for nothing
-  $1,686.00  throttling: a rate-based rule of WAF (one web ACL, one rule), by address only; by key or client: this stack's rate-limiter, whose Redis and invocations come on top
-    $560.00  authorisation: IAM, and JWT at HTTP APIs, are included in the gateway. A load balancer signs users in by OIDC itself; another check is a call of your own function: priced as one Lambda invocation a request, without its duration
-   no price  request validation: your application checks what it is sent: work, not a price
-   no price  WAF hook: REST APIs and load balancers take the same web ACL at the same price; HTTP APIs take none
+   $1,686.00  throttling: a rate-based rule of WAF (one web ACL, one rule), by address only; by key or client: this stack's rate-limiter, whose Redis and invocations come on top
+     $560.00  authorisation: IAM, and JWT at HTTP APIs, are included in the gateway. A load balancer signs users in by OIDC itself; another check is a call of your own function: priced as one Lambda invocation a request, without its duration
+  not priced  request validation: your application checks what it is sent: work, not a price
+  not priced  WAF hook: REST APIs and load balancers take the same web ACL at the same price; HTTP APIs take none
 
 Cheaper from so many requests a month
    4,815,147  a load balancer alone against a REST API
@@ -73,10 +73,10 @@ fn without_bill_and_requests_the_break_even_volumes_are_still_given() {
 API Gateway against Application Load Balancers in us-east-1, 2026-09-14 to 2026-10-13
 
 What the gateway does for nothing
-     $6.00  throttling: a rate-based rule of WAF (one web ACL, one rule), by address only; by key or client: this stack's rate-limiter, whose Redis and invocations come on top
-     $0.00  authorisation: IAM, and JWT at HTTP APIs, are included in the gateway. A load balancer signs users in by OIDC itself; another check is a call of your own function: priced as one Lambda invocation a request, without its duration
-  no price  request validation: your application checks what it is sent: work, not a price
-  no price  WAF hook: REST APIs and load balancers take the same web ACL at the same price; HTTP APIs take none
+       $6.00  throttling: a rate-based rule of WAF (one web ACL, one rule), by address only; by key or client: this stack's rate-limiter, whose Redis and invocations come on top
+  not priced  authorisation: IAM, and JWT at HTTP APIs, are included in the gateway. A load balancer signs users in by OIDC itself; another check is a call of your own function: priced as one Lambda invocation a request, without its duration
+  not priced  request validation: your application checks what it is sent: work, not a price
+  not priced  WAF hook: REST APIs and load balancers take the same web ACL at the same price; HTTP APIs take none
 
 Cheaper from so many requests a month
    4,815,147  a load balancer alone against a REST API

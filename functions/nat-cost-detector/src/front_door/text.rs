@@ -59,7 +59,7 @@ impl Comparison {
                 let cost = free
                     .cost
                     .as_ref()
-                    .map_or("no price".to_owned(), ToString::to_string);
+                    .map_or("not priced".to_owned(), ToString::to_string);
                 vec![cost, format!("{}: {}", free.what, free.instead)]
             }),
         );

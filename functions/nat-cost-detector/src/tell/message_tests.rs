@@ -285,6 +285,21 @@ What this rests on
 "#);
 }
 
+#[test]
+fn a_source_that_is_split_over_gateways_is_still_named_in_the_subject() {
+    let mut finding = opened();
+    let half = Decimal::new(4571, 2);
+    finding.causes[0].share_percent = half;
+    let mut other = finding.causes[0].clone();
+    "nat-b".clone_into(&mut other.nat_gateway_id);
+    finding.causes.push(other);
+    let subject = alert(&finding, AlertFormat::Text).subject;
+    assert!(
+        subject.ends_with(": Kafka pollers of logs-consumer"),
+        "{subject}"
+    );
+}
+
 fn explained_bytes(finding: &Finding) -> (u64, u64) {
     let further = finding.further_causes.as_ref();
     let bytes = finding.causes.iter().fold(

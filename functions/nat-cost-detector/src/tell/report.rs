@@ -67,6 +67,8 @@ pub struct AuditReport {
     /// What was paid; absent where the bill could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<MonthCost>,
+    /// NAT gateways that exist now, and what their hours alone cost a month at list price.
+    pub existing: ExistingGateways,
     /// Bytes of each gateway in those days, by CloudWatch at list price.
     pub gateways: Vec<GatewayCost>,
     /// Each of the thirty days that the bill or CloudWatch knows.
@@ -78,6 +80,30 @@ pub struct AuditReport {
     /// The last day, explained; absent where neither the bill nor CloudWatch knows it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub report: Option<DayReport>,
+}
+
+/// The gateways as EC2 shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExistingGateways {
+    /// `nat-...`.
+    pub nat_gateway_ids: Vec<String>,
+    /// Their hours of a month, whether used or not.
+    pub hours_a_month: Money,
+}
+
+impl ExistingGateways {
+    /// In a sentence; `None` without any.
+    pub fn in_a_sentence(&self) -> Option<String> {
+        let ids = &self.nat_gateway_ids;
+        (!ids.is_empty()).then(|| {
+            format!(
+                "{} NAT gateway(s) exist now ({}): their hours alone cost {} a month at list price",
+                ids.len(),
+                ids.join(", "),
+                self.hours_a_month
+            )
+        })
+    }
 }
 
 /// One day's volume against what was usual before it.
@@ -283,11 +309,16 @@ impl AuditReport {
             table.push(vec![gateway.processed.cost.to_string(), what]);
         }
         out.push_str(&columns(&table, &[0]));
+        if let Some(existing) = self.existing.in_a_sentence() {
+            let _ = writeln!(out, "\n{existing}.");
+        }
         if let Some(line) = self.sparkline() {
             let _ = writeln!(out, "\nDay by day\n  {line}");
         }
         out.push_str("\nDays out of the ordinary\n");
-        if self.unusual_days.is_empty() {
+        if self.days.is_empty() {
+            out.push_str("  unknown: no day has figures\n");
+        } else if self.unusual_days.is_empty() {
             out.push_str("  none\n");
         }
         for day in &self.unusual_days {

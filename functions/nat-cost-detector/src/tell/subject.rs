@@ -1,5 +1,8 @@
 //! The subject of an alert: one line that carries the dollars, under 100 printable ASCII characters as SNS wants it.
 
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
 use tollkeeper::finding::{Finding, State};
 use tollkeeper::money::Money;
 
@@ -61,11 +64,14 @@ fn resolved(finding: &Finding) -> (String, String) {
     )
 }
 
-/// The source that most of the excess comes from.
+/// The source that most of the excess comes from, over all gateways, far ends and directions.
 fn top_source(finding: &Finding) -> Option<&str> {
-    let first = finding.causes.first()?;
-    let most = first.share_percent >= NAMED_FROM.into() && finding.state != State::Accepted;
-    most.then_some(first.source.name.as_str())
+    let mut shares: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for cause in &finding.causes {
+        *shares.entry(&cause.source.name).or_default() += cause.share_percent;
+    }
+    let (name, share) = shares.into_iter().max_by_key(|(_, share)| *share)?;
+    (share >= NAMED_FROM.into() && finding.state != State::Accepted).then_some(name)
 }
 
 fn plain(text: &str) -> String {

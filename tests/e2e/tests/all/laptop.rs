@@ -100,6 +100,7 @@ async fn an_audit_without_bill_and_metrics_says_what_to_allow_and_still_writes_i
         "cloudwatch:GetMetricData",
         "lambda:ListEventSourceMappings",
         "flow logs",
+        "2 NAT gateway(s) exist now",
     ] {
         assert!(text.contains(missing), "no `{missing}` in:\n{text}");
         assert!(html.contains(missing), "no `{missing}` in the page");

@@ -87,7 +87,14 @@ fn tiles(html: &mut Html, report: &AuditReport) {
             .map(|day| day.excess.cost.amount)
             .sum(),
     );
-    if unusual > 0 {
+    if report.days.is_empty() {
+        tile(
+            html,
+            "<div class=\"tile\"><b>",
+            "unknown",
+            "how many days were out of the ordinary: no day has figures",
+        );
+    } else if unusual > 0 {
         let what = format!("more than usual, on {unusual} day(s) out of the ordinary");
         tile(
             html,

@@ -166,7 +166,11 @@ pub(super) fn unusual(html: &mut Html, report: &AuditReport) {
 }
 
 pub(super) fn bill(html: &mut Html, report: &AuditReport) {
-    html.markup("<section><h2>The thirty days in dollars</h2><div class=\"wide\"><table>");
+    html.markup("<section><h2>The thirty days in dollars</h2>");
+    if let Some(existing) = report.existing.in_a_sentence() {
+        html.element("<p class=\"sub\">", existing, ".</p>");
+    }
+    html.markup("<div class=\"wide\"><table>");
     if let Some(month) = &report.month {
         let rows = [
             ("NAT gateways, bytes processed", &month.nat_bytes),
