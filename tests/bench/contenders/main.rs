@@ -4,6 +4,8 @@
 
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
+#[path = "../detector/contenders/mod.rs"]
+mod detector;
 #[path = "../flow-logs/contenders/mod.rs"]
 mod flow_logs;
 mod serve;
@@ -28,6 +30,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
         [name, event, flow_log_format] if name.starts_with("consumer") => {
             consumer::run(name, Path::new(event), flow_log_format)
         }
+        [name, arguments @ ..] if name.starts_with("detector") => detector::run(name, arguments),
         [name, files @ ..] if name.starts_with("flow-logs") => flow_logs::run(name, files),
         _ => Err(io::Error::other("usage: contender <name> <input>...")),
     }
