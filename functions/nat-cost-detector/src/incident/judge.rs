@@ -6,7 +6,7 @@ use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
 use super::{Incident, gateways, usual};
-use crate::detect::{Gates, Verdict, detect};
+use crate::detect::{Gates, Reported, Verdict, detect_after};
 use crate::measure::usage_type::{Unit, UsageType};
 
 /// Judges a day of a series by a history without the days of incidents: a leak is not what is usual.
@@ -18,11 +18,14 @@ pub fn judge(
     gates: Gates,
     prices: &RegionPrices,
 ) -> Verdict {
-    let usual = usual(volumes, incidents);
     let observed = volumes.get(&day).copied().unwrap_or(0);
     match usage_type.unit() {
-        Unit::Bytes => detect(&usual, day, observed, gates, prices),
+        Unit::Bytes => {
+            let reported: Vec<Reported> = incidents.iter().filter_map(Incident::reported).collect();
+            detect_after(&reported, volumes, day, observed, gates, prices)
+        }
         Unit::Hours | Unit::GbpsHours => {
+            let usual = usual(volumes, incidents);
             gateways::judge(usage_type, &usual, day, observed, gates, prices)
         }
     }

@@ -21,7 +21,7 @@ use tollkeeper::finding::{Finding, Severity, State};
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::detect::{Gates, Range, Verdict};
+use crate::detect::{Gates, Range, Reported, Verdict};
 use crate::measure::usage_type::UsageType;
 
 /// Name and version of the item's shape.
@@ -381,6 +381,16 @@ impl Incident {
             pending.claim = claim;
         }
         self
+    }
+
+    /// The days that people know of, and that say nothing about what is usual; those of an accepted one do.
+    pub fn reported(&self) -> Option<Reported> {
+        let is_usual = self.resolved.is_none() && self.accepted.is_some();
+        (!is_usual).then(|| Reported {
+            from: self.opened,
+            // The two quiet days that resolved it are usual again.
+            until: self.resolved.map(|resolved| resolved.plus(-1)),
+        })
     }
 
     /// Whether a day belongs to the incident, so that it says nothing about what is usual. Those of an accepted one are
