@@ -6,8 +6,8 @@ use rust_decimal::Decimal;
 use tollkeeper::settings::{SettingError, Settings, missing, wrong};
 
 use crate::detect::Gates;
-use crate::scope::Scope;
 use crate::explain::sums::Fields;
+use crate::scope::Scope;
 
 /// What the function is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,30 @@
 
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
+#[path = "../../../functions/nat-cost-detector/src/detect/mod.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the detector's own source, of which only the scores are measured"
+)]
+mod detect;
 #[path = "../detector/contenders/mod.rs"]
 mod detector;
 #[path = "../flow-logs/contenders/mod.rs"]
 mod flow_logs;
 mod serve;
+#[path = "../../../functions/nat-cost-detector/src/tell/text.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "what the detector's source needs of its crate"
+)]
+mod text;
+
+/// Where the detector's source looks for it.
+mod tell {
+    pub(crate) use crate::text;
+}
 
 use std::io;
 use std::path::Path;

@@ -11,6 +11,8 @@ mod cold_start;
 #[path = "../consumer/mod.rs"]
 mod consumer;
 mod contender;
+#[path = "../detector/mod.rs"]
+mod detector;
 #[path = "../flow-logs/mod.rs"]
 mod flow_logs;
 mod report;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use report::{Error, Report};
 
 const USAGE: &str =
-    "usage: bench all | attribution | cold-start [function...] | consumer | flow-logs";
+    "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -45,6 +47,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["all"] => {
             let mut holds = publish(&cold_start::run(&[]).await?)?;
             holds &= publish(&consumer::run().await?)?;
+            holds &= publish(&detector::run().await?)?;
             holds &= publish(&flow_logs::run().await?)?;
             holds &= publish(&attribution::run()?)?;
             Ok(holds)
@@ -52,6 +55,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
         ["consumer"] => publish(&consumer::run().await?),
         ["attribution"] => publish(&attribution::run()?),
+        ["detector"] => publish(&detector::run().await?),
         ["flow-logs"] => publish(&flow_logs::run().await?),
         _ => Err(Error::Usage(USAGE.to_owned())),
     }

@@ -183,6 +183,14 @@ impl Sample {
         }
     }
 
+    /// An estimate with an interval of its own.
+    pub(crate) fn estimated(value: f64, interval: [f64; 2]) -> Self {
+        Self {
+            median: value,
+            interval,
+        }
+    }
+
     /// Of measured values; the interval lies between order statistics, so it assumes no distribution. `None` of none.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
@@ -263,14 +271,12 @@ impl Report {
         ]);
         for row in &self.results {
             let [low, high] = row.ci;
-            let theirs = row
-                .theirs
-                .map_or("-".to_owned(), |value| format!("{value:.1}"));
+            let theirs = row.theirs.map_or("-".to_owned(), |value| figure(value));
             table.add_row([
                 row.case.clone(),
                 row.metric.to_owned(),
-                format!("{:.1} {}", row.ours, row.unit),
-                format!("{low:.1} to {high:.1}"),
+                format!("{} {}", figure(row.ours), row.unit),
+                format!("{} to {}", figure(low), figure(high)),
                 match &row.why {
                     Some(why) => format!("{}: {why}", row.peer),
                     None => format!("{} {theirs} {}", row.peer, row.unit),
@@ -283,6 +289,15 @@ impl Report {
             ]);
         }
         table
+    }
+}
+
+/// One place; three below ten, where shares and rates live.
+fn figure(value: f64) -> String {
+    if value.abs() < 10.0 && value.fract() != 0.0 {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1}")
     }
 }
 

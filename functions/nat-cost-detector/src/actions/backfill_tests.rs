@@ -41,7 +41,7 @@ async fn night(app: &App, day: &str) -> Result<usize, DetectorError> {
 
 #[tokio::test]
 async fn a_backfill_keeps_incidents_as_the_nights_would_have_tells_nobody_and_changes_nothing_twice()
-{
+ {
     let cloud = Cloud::default().with(OWN, &STORY);
     let app = cloud.app(&[]);
     let first = backfilled(&app, "2026-10-14", None).await;
@@ -51,7 +51,10 @@ async fn a_backfill_keeps_incidents_as_the_nights_would_have_tells_nobody_and_ch
     assert_eq!(turns(&again), ["already_judged"; 3]);
     assert_eq!(cloud.state().sent.len(), 0);
     let told = night(&app, "2026-10-15").await.unwrap();
-    assert_eq!(told, 1, "the next real night goes on from there, and speaks");
+    assert_eq!(
+        told, 1,
+        "the next real night goes on from there, and speaks"
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,6 @@ pub mod explain;
 mod night_fixture;
 pub mod nightly;
 mod place_night;
-mod series_night;
 mod replay;
 pub mod report;
+mod series_night;

@@ -19,9 +19,10 @@ pub enum Listeners {
 impl Voice for Listeners {
     async fn say(&self, finding: &Finding) -> Result<(), AlertError> {
         match self {
-            Self::Topic(alerts, format) => {
-                alerts.send(&message::alert(finding, *format)).await.map(|_| ())
-            }
+            Self::Topic(alerts, format) => alerts
+                .send(&message::alert(finding, *format))
+                .await
+                .map(|_| ()),
             Self::Nobody => Ok(()),
         }
     }

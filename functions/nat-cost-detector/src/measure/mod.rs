@@ -9,7 +9,7 @@ pub mod place;
 pub mod quality;
 pub mod series;
 pub mod study;
-pub mod usage_type;
 pub mod topology;
+pub mod usage_type;
 pub mod volumes;
 pub mod ways;
