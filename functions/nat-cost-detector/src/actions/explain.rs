@@ -39,7 +39,14 @@ pub(super) async fn of_observed(
     let stays = inventory::observe(&[], &observed.network.interfaces, now);
     let inventory = Inventory::new(&stays, &observed.network);
     let explained = app
-        .explain_day(observed, &inventory, &verdict, &verdict.weekdays, None)
+        .explain_day(
+            observed,
+            &inventory,
+            &verdict,
+            &verdict.weekdays,
+            None,
+            &app.clients.ec2,
+        )
         .await;
     let decision = Decision {
         state: State::Opened,

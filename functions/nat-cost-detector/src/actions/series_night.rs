@@ -146,7 +146,14 @@ impl SeriesNight<'_> {
         let id = Some(incident.incident_id.as_str());
         let explained = self
             .app
-            .explain_day(observed, self.inventory, verdict, weekdays, id)
+            .explain_day(
+                observed,
+                self.inventory,
+                verdict,
+                weekdays,
+                id,
+                &self.clients.ec2,
+            )
             .await;
         let mut finding = compose::finding(
             &observed.subject,

@@ -45,12 +45,13 @@ impl App {
         verdict: &Verdict,
         weekdays: &[Range; 7],
         incident_id: Option<&str>,
+        ec2: &aws_sdk_ec2::Client,
     ) -> Explained {
         let day = observed.subject.day;
         let volume = observed.volume();
         let excess = volume.saturating_sub(weekdays[usize::from(day.weekday())].expected);
         let mut quality = observed.quality(verdict, self);
-        let around = self.surroundings(&mut quality).await;
+        let around = self.surroundings(ec2, &mut quality).await;
         let directory = Directory {
             inventory,
             mappings: &observed.mappings,
@@ -104,21 +105,29 @@ impl App {
         day: Day,
         quality: &mut DataQuality,
     ) -> Option<Flows> {
+        let around = self.surroundings(&self.clients.ec2, quality).await;
         let directory = Directory {
             inventory,
             mappings: &observed.mappings,
             region: &observed.subject.region,
+            surroundings: &around,
+            subnets: &observed.network.subnets,
+            tag_keys: &self.config.tag_keys,
         };
         let read = self.read_or_note(observed, inventory, day, quality).await?;
         Some(attribute(&read.traffic, directory))
     }
 
-    async fn surroundings(&self, quality: &mut DataQuality) -> Surroundings {
+    async fn surroundings(
+        &self,
+        ec2: &aws_sdk_ec2::Client,
+        quality: &mut DataQuality,
+    ) -> Surroundings {
         if self.config.explain == ExplainSource::None {
             return Surroundings::default();
         }
         let keys = &self.config.tag_keys;
-        let (around, notes) = surroundings::observe(&self.clients.ec2, keys).await;
+        let (around, notes) = surroundings::observe(ec2, keys).await;
         quality.notes.extend(notes);
         if !keys.is_empty() {
             let keys = keys.join(", ");
