@@ -148,6 +148,13 @@ mod tests {
     }
 
     #[test]
+    fn msks_own_interfaces_are_no_pollers_though_they_share_subnets_and_groups() {
+        let mut interface = fixture::interface("eni-poller-a");
+        "Amazon MSK network interface for cluster logs".clone_into(&mut interface.source.name);
+        assert_eq!(source_of(&interface, &fixture::mappings()), None);
+    }
+
+    #[test]
     fn provisioned_pollers_invoke_past_the_vpc_and_are_no_source() {
         let mut mappings = fixture::mappings();
         mappings[0].mode = crate::measure::network::PollerMode::Provisioned(None, None);
