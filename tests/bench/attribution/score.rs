@@ -56,7 +56,8 @@ impl Score {
             let shares: Vec<f64> = shares.collect();
             (!shares.is_empty()).then(|| shares.iter().sum::<f64>())
         };
-        // Causes add up to the excess at most: where all else happened to fall, shares are of what was added.
+        // Causes add up to the excess at most. Where all else happened to fall, what was added is more than the excess:
+        // a share of either is right, and of anything between.
         let added: f64 = truth.values().map(|(bytes, _)| bytes).sum();
         let whole = outcome.excess.max(added);
         for (key, (bytes, talk)) in &truth {
@@ -84,8 +85,10 @@ impl Score {
             match named {
                 Some(found) => {
                     self.named += 1;
-                    self.errors.push((found - share).abs());
-                    if (found - share).abs() > 1.0 {
+                    let of_excess = bytes / outcome.excess.min(added) * 100.0;
+                    let error = (share - found).max(found - of_excess).max(0.0);
+                    self.errors.push(error);
+                    if error > 1.0 {
                         self.missed.push(format!(
                             "seed {}: {key:?}: {found:.2} % for {share:.2} %, {:?} usual",
                             world.seed, outcome.explanation.usual_rises

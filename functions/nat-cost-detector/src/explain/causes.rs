@@ -2,11 +2,12 @@
 //!
 //! Every flow's change against the mean of the baseline days is signed. Flows rise and fall of themselves, so with two
 //! or more baseline days only clear changes count: those beyond the scatter of the flow's own days, and beyond what
-//! is usual of all flows. A fall where SKIPDATA hid flows is none: it may be what was hidden. What only moved (the same source and far end at another gateway) is netted off first. Any
-//! other fall cannot be assigned to one rise, so it is netted off all rises in proportion; where the net rise is larger
-//! than the excess (the baseline days were quieter than the expectation), all rises are scaled down to it. So: causes
-//! ≤ excess, and the rest is `unexplained`. Without a baseline nobody knows what rose: the excess is spread over the
-//! day's traffic by volume, and the text says so.
+//! is usual of all flows. A fall where SKIPDATA hid flows is none: it may be what was hidden. What only moved is netted
+//! off first: the same source and far end at another gateway, then what a source that is new at a gateway took over
+//! from others with the same far end. Any other fall cannot be assigned to one rise, so it is netted off all rises in
+//! proportion; where the net rise is larger than the excess (the baseline days were quieter than the expectation), all
+//! rises are scaled down to it. So: causes ≤ excess, and the rest is `unexplained`. Without a baseline nobody knows
+//! what rose: the excess is spread over the day's traffic by volume, and the text says so.
 
 mod scatter;
 
@@ -184,32 +185,70 @@ fn by_change<'a>(
     gaps: &BTreeSet<String>,
 ) -> Vec<Change<'a>> {
     let mut changes = scatter::changes(today, quiet_days);
-    // What is left of each flow's rise once moves between gateways are netted off.
-    let mut ends: BTreeMap<_, (u128, u128)> = BTreeMap::new();
-    for change in changes.iter().filter(|change| change.is_clear()) {
-        let (rises, falls) = ends.entry(change.flow.ends()).or_default();
-        *rises += u128::from(change.rise());
-        if !gaps.contains(&change.flow.nat_gateway_id) {
-            *falls += u128::from(change.fall());
-        }
-    }
-    let rises: u128 = ends
-        .values()
-        .map(|(rise, fall)| rise.saturating_sub(*fall))
-        .sum();
-    let falls: u128 = ends
-        .values()
-        .map(|(rise, fall)| fall.saturating_sub(*rise))
-        .sum();
+    let mut moves: Vec<Move> = changes
+        .iter()
+        .map(|change| Move::of(change, gaps))
+        .collect();
+    // Moved to another gateway; then taken over by a source that is new there.
+    net(&changes, &mut moves, |flow| flow.ends(), |_| true);
+    let role = |flow: &'a Flow| {
+        let (_, service, region, direction) = flow.ends();
+        (&flow.nat_gateway_id, service, region, direction)
+    };
+    net(&changes, &mut moves, role, |change| change.baseline == 0);
+    let rises: u128 = moves.iter().map(|left| u128::from(left.rise)).sum();
+    let falls: u128 = moves.iter().map(|left| u128::from(left.fall)).sum();
     let explained = rises.saturating_sub(falls).min(u128::from(excess));
-    for change in changes.iter_mut().filter(|change| change.is_clear()) {
-        let Some((rise, fall)) = ends.get(&change.flow.ends()) else {
-            continue;
-        };
-        let kept = share(change.rise(), rise.saturating_sub(*fall), *rise);
-        change.contribution = share(kept, explained, rises);
+    for (change, left) in changes.iter_mut().zip(moves) {
+        change.contribution = share(left.rise, explained, rises);
     }
     changes
+}
+
+/// What is left of a clear change while rises and falls that belong together are netted off.
+struct Move {
+    rise: u64,
+    fall: u64,
+}
+
+impl Move {
+    fn of(change: &Change<'_>, gaps: &BTreeSet<String>) -> Self {
+        let clear = change.is_clear();
+        let told = clear && !gaps.contains(&change.flow.nat_gateway_id);
+        Self {
+            rise: if clear { change.rise() } else { 0 },
+            fall: if told { change.fall() } else { 0 },
+        }
+    }
+}
+
+/// Nets falls off those rises of the same group that may take them, all of a group in proportion.
+fn net<'a, K: Ord>(
+    changes: &[Change<'a>],
+    moves: &mut [Move],
+    group: impl Fn(&'a Flow) -> K,
+    takes: impl Fn(&Change<'a>) -> bool,
+) {
+    let mut groups: BTreeMap<K, (u128, u128)> = BTreeMap::new();
+    for (change, left) in changes.iter().zip(moves.iter()) {
+        let (rises, falls) = groups.entry(group(change.flow)).or_default();
+        *rises += if takes(change) {
+            u128::from(left.rise)
+        } else {
+            0
+        };
+        *falls += u128::from(left.fall);
+    }
+    for (change, left) in changes.iter().zip(moves) {
+        let Some((rises, falls)) = groups.get(&group(change.flow)) else {
+            continue;
+        };
+        let both = (*rises).min(*falls);
+        if takes(change) {
+            left.rise -= share(left.rise, both, *rises);
+        }
+        left.fall -= share(left.fall, both, *falls);
+    }
 }
 
 fn by_volume(today: &Flows, observed: u64, excess: u64) -> Vec<Change<'_>> {
