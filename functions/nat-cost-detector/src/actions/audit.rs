@@ -1,5 +1,7 @@
 //! `audit`: where the NAT money went in the last thirty days, which days stood out, and what to do. Read-only.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollkeeper::money::{Money, cents};
@@ -8,17 +10,24 @@ use tollkeeper::time::Day;
 use super::explain;
 use super::replay::replay;
 use crate::App;
+use crate::adapters::endpoint_metrics::bytes_by_endpoint;
+use crate::advise::{Standing, Usage, remarks, set_up_badly};
 use crate::config::ExplainSource;
+use crate::explain::attribute::Flows;
 use crate::explain::causes::volume;
+use crate::explain::poller_report::reports;
 use crate::fault::DetectorError;
 use crate::measure::study::{Gaps, Observed};
 use crate::progress::Progress;
 use crate::tell::report::{
     AuditReport, DayFigure, ExistingGateways, GatewayCost, MonthCost, UnusualDay, Usual,
 };
+use crate::tell::standing::StandingReport;
 
 /// Days that an audit looks back.
 const DAYS: i64 = 30;
+/// Days without a byte after which a gateway or an endpoint counts as idle.
+const IDLE_DAYS: i64 = 14;
 
 /// Audits the thirty days up to and including `day`. What cannot be read is said in the report, which goes on.
 pub async fn run(
@@ -33,14 +42,23 @@ pub async fn run(
             app.observe(day, Gaps::Note),
         )
         .await?;
-    let mut report = if observed.volumes.contains_key(&day) {
+    let explained = if observed.volumes.contains_key(&day) {
         let explained = explain::of_observed(app, &observed, now);
         let what = format!("looking for who used the gateways on {day}");
         Some(progress.during(&what, explained).await?)
     } else {
         None
     };
-    let missing = missing(app, &observed, report.is_some());
+    let (mut report, flows) = explained.unzip();
+    let flows = flows.filter(|flows| !flows.is_empty());
+    let mut missing = missing(app, &observed, report.is_some());
+    let looking = "looking at endpoints that nobody uses";
+    let standing = progress
+        .during(
+            looking,
+            standing(app, &observed, flows.as_ref(), &mut missing),
+        )
+        .await;
     if let Some(report) = &mut report {
         // Said once, in its own place.
         let notes = &mut report.finding.data_quality.notes;
@@ -60,9 +78,47 @@ pub async fn run(
             .filter_map(|(_, unusual)| unusual.clone())
             .collect(),
         days: days.into_iter().map(|(figure, _)| figure).collect(),
+        standing,
         missing,
         report,
     })
+}
+
+/// The network as it stands; `flows` are those of the last day, where flow logs were read.
+async fn standing(
+    app: &App,
+    observed: &Observed,
+    flows: Option<&Flows>,
+    missing: &mut Vec<String>,
+) -> StandingReport {
+    let (network, prices) = (&*observed.network, observed.prices);
+    let to = observed.subject.day;
+    let from = to.plus(1 - IDLE_DAYS);
+    let client = &app.clients.cloudwatch;
+    let asked = bytes_by_endpoint(client, &network.endpoints, from, to).await;
+    let endpoint_bytes = asked.unwrap_or_else(|error| {
+        missing.push(format!(
+            "Whether interface endpoints are used is unknown ({error})"
+        ));
+        BTreeMap::new()
+    });
+    let usage = Usage {
+        days: u32::try_from(IDLE_DAYS).unwrap_or_default(),
+        since: from.start(),
+        nat_bytes: observed.nat_bytes_since(from),
+        endpoint_bytes,
+    };
+    let standing = Standing {
+        network,
+        usage: &usage,
+        prices,
+        flows,
+    };
+    StandingReport {
+        advice: set_up_badly(standing),
+        remarks: remarks(standing),
+        kafka_pollers: reports(&observed.mappings, network, flows, prices),
+    }
 }
 
 /// What was not there to be read.

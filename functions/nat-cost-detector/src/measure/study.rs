@@ -192,6 +192,21 @@ impl Observed {
         }
     }
 
+    /// Bytes of each gateway from a day on, up to the day under analysis: 0 where CloudWatch was read and has none;
+    /// empty where it was not.
+    pub fn nat_bytes_since(&self, from: Day) -> BTreeMap<String, u64> {
+        if !self.cloudwatch_read {
+            return BTreeMap::new();
+        }
+        let bytes = |nat: &str| {
+            let days = self.nats.get(nat).into_iter();
+            let window = days.flat_map(|days| days.range(from..=self.subject.day));
+            window.fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes))
+        };
+        let nats = self.network.nats.iter();
+        nats.map(|nat| (nat.id.clone(), bytes(&nat.id))).collect()
+    }
+
     fn kinds_mixed(&self) -> bool {
         series::kinds_of_bytes(&self.bill).len() > 1
     }

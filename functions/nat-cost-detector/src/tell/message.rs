@@ -97,8 +97,13 @@ pub fn remedies(out: &mut String, finding: &Finding) {
     if !finding.advice.is_empty() {
         out.push_str("\nWhat to do\n");
     }
-    let uncovered = covered_by_none(&finding.advice);
-    for (index, advice) in finding.advice.iter().enumerate() {
+    listed(out, &finding.advice);
+}
+
+/// Remedies, numbered in the order to do them.
+pub fn listed(out: &mut String, advice: &[Advice]) {
+    let uncovered = covered_by_none(advice);
+    for (index, advice) in advice.iter().enumerate() {
         remedy(out, index + 1, advice, &uncovered);
     }
     if !uncovered.is_empty() {

@@ -9,6 +9,7 @@ pub mod html;
 pub mod message;
 pub mod month;
 pub mod report;
+pub mod standing;
 pub mod subject;
 pub mod text;
 

@@ -1,21 +1,21 @@
 //! What `explain` and `audit` answer: as JSON, and as a report for a terminal.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
-use tollkeeper::finding::{Direction, Finding, Remedy, Source, Volume};
+use tollkeeper::finding::{Advice, Direction, Finding, Source, Volume};
 use tollkeeper::money::{Money, cents};
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::advise::far_end;
+use crate::advise::{far_end, in_order, total_monthly_saving};
 use crate::explain::attribute::Flows;
 use crate::explain::causes::volume;
 use crate::tell::cause_table;
 use crate::tell::message;
+use crate::tell::standing::StandingReport;
 use crate::tell::text::{columns, human_bytes};
 
 /// Flows in a report, largest first.
@@ -75,6 +75,8 @@ pub struct AuditReport {
     pub days: Vec<DayFigure>,
     /// Days out of the ordinary.
     pub unusual_days: Vec<UnusualDay>,
+    /// The network as it stands.
+    pub standing: StandingReport,
     /// What was not there to be read, in sentences.
     pub missing: Vec<String>,
     /// The last day, explained; absent where neither the bill nor CloudWatch knows it.
@@ -266,22 +268,15 @@ impl AuditReport {
         serde_json::to_value(self).unwrap_or_default()
     }
 
+    /// All remedies, in the order to do them: those of the day and those of the network as it stands.
+    pub fn advice(&self) -> Vec<Advice> {
+        let of_the_day = self.report.iter().flat_map(|day| &day.finding.advice);
+        in_order(of_the_day.chain(&self.standing.advice).cloned().collect())
+    }
+
     /// What could be saved a month, were every day like the last: of remedies that exclude each other the better one.
     pub fn saving_a_month(&self) -> Option<Money> {
-        let advice = self.report.as_ref().map(|report| &report.finding.advice)?;
-        let mut total = Decimal::ZERO;
-        let mut pollers: BTreeMap<&str, Decimal> = BTreeMap::new();
-        for remedy in advice {
-            let saving = remedy.monthly_saving.amount;
-            match remedy.remedy {
-                Remedy::InterfaceEndpoints | Remedy::ProvisionedPollers => {
-                    let best = pollers.entry(&remedy.vpc_id).or_default();
-                    *best = saving.max(*best);
-                }
-                _ => total += saving,
-            }
-        }
-        total += pollers.values().sum::<Decimal>();
+        let total = total_monthly_saving(&self.advice());
         (total > Decimal::ZERO).then(|| Money::usd(cents(total)))
     }
 
@@ -331,6 +326,7 @@ impl AuditReport {
         if let Some(report) = &self.report {
             let _ = write!(out, "\n{}", report.to_text());
         }
+        out.push_str(&self.standing.to_text());
         if let Some(saving) = self.saving_a_month() {
             let _ = writeln!(
                 out,

@@ -24,6 +24,7 @@ pub fn page(report: &AuditReport, now: Timestamp) -> String {
     sections::users(&mut html, report);
     sections::unusual(&mut html, report);
     sections::bill(&mut html, report);
+    sections::standing(&mut html, report);
     sections::rests_on(&mut html, report);
     html.markup("<footer>Made by Tollkeeper, read-only, on ")
         .text(now.strftime("%-d %B %Y, %H:%M UTC"))

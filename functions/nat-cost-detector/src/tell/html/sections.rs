@@ -9,6 +9,7 @@ use crate::advise::far_end;
 use crate::tell::cause_table::direction;
 use crate::tell::message;
 use crate::tell::report::{AuditReport, Talker};
+use crate::tell::standing;
 use crate::tell::text::{grouped, human_bytes};
 
 /// What the report could not know goes first: it qualifies all the rest.
@@ -39,33 +40,40 @@ pub(super) fn days(html: &mut Html, report: &AuditReport) {
 }
 
 pub(super) fn remedies(html: &mut Html, report: &AuditReport) {
-    let Some(day) = &report.report else { return };
-    let advice = by_saving(&day.finding.advice);
+    let advice = report.advice();
     if advice.is_empty() {
         return;
     }
-    html.markup("<section><h2>What to do</h2><p class=\"sub\">By saving a month after its own cost, were every day like ")
-        .text(day.finding.day)
+    html.markup("<section><h2>What to do</h2><p class=\"sub\">In the order to do it: what is free first, then by saving a month after its own cost, were every day like ")
+        .text(report.to)
         .markup(". Remedies that begin with &ldquo;Or&rdquo; take the place of another one.</p><ol class=\"todo\">");
-    for advice in advice {
+    for advice in &advice {
         remedy(html, advice);
     }
     html.markup("</ol></section>");
 }
 
-/// Largest saving first; an alternative (its title begins with "Or") stays behind the remedy it stands in for.
-fn by_saving(advice: &[Advice]) -> Vec<&Advice> {
-    let mut groups: Vec<Vec<&Advice>> = Vec::new();
-    for remedy in advice {
-        match groups.last_mut() {
-            Some(group) if remedy.title.starts_with("Or ") => group.push(remedy),
-            _ => groups.push(vec![remedy]),
-        }
+/// What has no price: the way of Kafka pollers, and remarks.
+pub(super) fn standing(html: &mut Html, report: &AuditReport) {
+    let standing = &report.standing;
+    if standing.kafka_pollers.is_empty() && standing.remarks.is_empty() {
+        return;
     }
-    groups.sort_by_key(|group| {
-        std::cmp::Reverse(group.iter().map(|r| r.monthly_saving.amount).max())
-    });
-    groups.into_iter().flatten().collect()
+    html.markup("<section><h2>The network as it stands</h2><ul>");
+    for pollers in &standing.kafka_pollers {
+        html.element("<li>", standing::headline(pollers), ".<ul>");
+        for way in &pollers.ways {
+            html.element("<li>", standing::priced(way).join(": "), "</li>");
+        }
+        for note in &pollers.notes {
+            html.element("<li>", note, ".</li>");
+        }
+        html.markup("</ul></li>");
+    }
+    for remark in &standing.remarks {
+        html.element("<li>", remark, ".</li>");
+    }
+    html.markup("</ul></section>");
 }
 
 fn remedy(html: &mut Html, advice: &Advice) {

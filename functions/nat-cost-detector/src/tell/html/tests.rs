@@ -56,6 +56,10 @@ fn audit(finding: Finding, name: &str) -> AuditReport {
             nat_hours: usd(6_480),
             interface_endpoints: usd(0),
         }),
+        standing: crate::tell::standing::StandingReport {
+            remarks: vec![format!("No flow log records nat-{name}")],
+            ..Default::default()
+        },
         existing: ExistingGateways {
             nat_gateway_ids: vec![format!("nat-{name}")],
             hours_a_month: usd(3_285),
