@@ -130,7 +130,7 @@ impl App {
     ) -> Result<Value, DetectorError> {
         let now = clock();
         let yesterday = |day: Option<Day>| day.unwrap_or_else(|| request::before(now));
-        let silent = &Progress::Silent;
+        let silent = Progress::Silent;
         match Request::parse(event)? {
             // Boxed: one request holds the futures of a dozen services.
             Request::Nightly(day) => Box::pin(actions::nightly::run(self, day, now)).await,

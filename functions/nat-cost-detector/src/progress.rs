@@ -29,7 +29,7 @@ impl Progress {
     }
 
     /// Runs a step and shows it meanwhile.
-    pub async fn during<T>(&self, what: &str, step: impl Future<Output = T>) -> T {
+    pub async fn during<T>(self, what: &str, step: impl Future<Output = T>) -> T {
         match self {
             Self::Silent => step.await,
             Self::Terminal => shown(&mut std::io::stderr(), what, step).await,

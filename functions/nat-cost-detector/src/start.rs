@@ -132,7 +132,7 @@ fn missing_credentials(why: &str, profile: Option<&str>) -> String {
 
 async fn run(app: &App, arguments: &Arguments, now: Timestamp) -> Result<String, DetectorError> {
     let day = arguments.day.unwrap_or_else(|| before(now));
-    let progress = &Progress::of_terminal(arguments.quiet);
+    let progress = Progress::of_terminal(arguments.quiet);
     let (json, text) = match arguments.command {
         Command::Audit => {
             let report = Box::pin(actions::audit::run(app, day, now, progress)).await?;

@@ -34,16 +34,16 @@ pub async fn run(
     app: &App,
     day: Day,
     now: Timestamp,
-    progress: &Progress,
+    progress: Progress,
 ) -> Result<AuditReport, DetectorError> {
     let observed = progress
         .during(
             "reading the bill, the network and CloudWatch",
-            app.observe(day, Gaps::Note),
+            Box::pin(app.observe(day, Gaps::Note)),
         )
         .await?;
     let explained = if observed.volumes.contains_key(&day) {
-        let explained = explain::of_observed(app, &observed, now);
+        let explained = Box::pin(explain::of_observed(app, &observed, now));
         let what = format!("looking for who used the gateways on {day}");
         Some(progress.during(&what, explained).await?)
     } else {

@@ -108,7 +108,7 @@ pub async fn dry_run(
     app: &App,
     from: Day,
     to: Day,
-    progress: &Progress,
+    progress: Progress,
 ) -> Result<DryRun, DetectorError> {
     let days = to.days_since(from) + 1;
     if !(1..=DRY_DAYS).contains(&days) {
@@ -120,7 +120,7 @@ pub async fn dry_run(
     let observed = progress
         .during(
             "reading the bill, the network and CloudWatch",
-            app.observe(to, Gaps::Note),
+            Box::pin(app.observe(to, Gaps::Note)),
         )
         .await?;
     let judged = replay(

@@ -23,7 +23,7 @@ const SERVICES: [&str; 4] = [
 const APPLICATION: &str = "LoadBalancing:Application";
 
 /// Compares the thirty days up to and including `day`. What cannot be read is said in the answer, which goes on.
-pub async fn run(app: &App, day: Day, progress: &Progress) -> Result<Comparison, DetectorError> {
+pub async fn run(app: &App, day: Day, progress: Progress) -> Result<Comparison, DetectorError> {
     let region = app.region.as_deref().ok_or(DetectorError::NoRegion)?;
     let prices = prices::for_region(region)?;
     let account = identity::account(&app.clients.sts).await?;

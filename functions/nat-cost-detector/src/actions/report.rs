@@ -30,13 +30,13 @@ pub async fn run(
     app: &App,
     day: Day,
     now: Timestamp,
-    progress: &Progress,
+    progress: Progress,
 ) -> Result<MonthReport, DetectorError> {
     let from = first_of_month(day);
     let observed = progress
         .during(
             "reading the bill, the network and CloudWatch",
-            app.observe(day, Gaps::Note),
+            Box::pin(app.observe(day, Gaps::Note)),
         )
         .await?;
     let mut notes = observed.notes.clone();
@@ -63,7 +63,7 @@ async fn accounts(
     observed: &Observed,
     from: Day,
     notes: &mut Vec<String>,
-    progress: &Progress,
+    progress: Progress,
 ) -> Vec<AccountCost> {
     let question = Question {
         services: &SERVICES,
@@ -161,7 +161,7 @@ async fn services(
     from: Day,
     now: Timestamp,
     notes: &mut Vec<String>,
-    progress: &Progress,
+    progress: Progress,
 ) -> (Vec<ServiceCost>, u64) {
     if app.config.explain == ExplainSource::None {
         notes.push("No flow logs are named (FLOW_LOGS_LOCATION): the services behind the gateways are unknown".to_owned());
@@ -184,7 +184,7 @@ async fn services(
     for back in 0..FLOW_LOG_DAYS.min(day.days_since(from) + 1) {
         let day = day.plus(-back);
         let what = format!("reading the flow logs of {day}");
-        let flows = app.flows_of(observed, &inventory, day, &mut quality);
+        let flows = Box::pin(app.flows_of(observed, &inventory, day, &mut quality));
         let Some(flows) = progress.during(&what, flows).await else {
             continue;
         };
