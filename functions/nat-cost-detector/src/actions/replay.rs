@@ -53,7 +53,7 @@ mod tests {
 
     fn run(gb: impl Fn(i64) -> u64) -> Vec<i64> {
         let first: Day = "2026-08-01".parse().unwrap();
-        let volumes = (0..70)
+        let volumes = (0..130)
             .map(|day| (first.plus(day), gb(day) << 30))
             .collect();
         let gates = Gates {
@@ -61,7 +61,7 @@ mod tests {
             percent: Decimal::from(25),
         };
         let prices = tollkeeper::prices::for_region("us-east-1").unwrap();
-        replay(&volumes, first.plus(40)..=first.plus(69), gates, prices)
+        replay(&volumes, first.plus(40)..=first.plus(129), gates, prices)
             .into_iter()
             .filter(|judged| judged.verdict.anomalous)
             .map(|judged| judged.day.days_since(first))
@@ -77,7 +77,7 @@ mod tests {
                 100 + day.unsigned_abs() % 5
             }
         };
-        assert_eq!(run(leak), (50..70).collect::<Vec<_>>());
+        assert_eq!(run(leak), (50..130).collect::<Vec<_>>());
     }
 
     #[test]
