@@ -4,6 +4,11 @@
 //! --ignored --nocapture`; without `--release` it takes minutes. The server runs in this process and reads its file
 //! from disk piece by piece, so that the figure is an upper bound of the reader's own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests panic as the tests do"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -47,11 +52,14 @@ async fn answer(
     if query.contains_key("list-type") {
         let plain = query["prefix"] == "AWSLogs/1/vpcflowlogs/us-east-1/2026/10/13/";
         let keys = if plain { bucket.copies } else { 0 };
-        let objects: String = (0..keys)
-            .map(|number| {
-                format!("<Contents><Key>{number}_20261013T1205Z_x.log.gz</Key><Size>{size}</Size></Contents>")
-            })
-            .collect();
+        let mut objects = String::new();
+        for number in 0..keys {
+            objects += "<Contents><Key>";
+            objects += &number.to_string();
+            objects += "_20261013T1205Z_x.log.gz</Key><Size>";
+            objects += &size.to_string();
+            objects += "</Size></Contents>";
+        }
         let list = format!(
             "<ListBucketResult><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>"
         );
@@ -222,7 +230,7 @@ async fn two_gigabytes_of_fifty_gateways_are_read_in_256_megabytes() {
     println!(
         "{} files, {} MB of gzip, {} lines, {cells} cells: peak {} MB in {:.0?}",
         read.files,
-        28 * size >> 20,
+        (28 * size) >> 20,
         28 * lines,
         peak() >> 20,
         begun.elapsed()

@@ -22,7 +22,7 @@ use rand::{Rng, SeedableRng};
 use tollkeeper::finding::{Direction, Source, SourceKind};
 use tollkeeper::time::Day;
 
-pub(super) const GB: f64 = (1_u64 << 30) as f64;
+pub(super) const GB: f64 = 1_073_741_824.0;
 /// Standard deviation of a flow's day about its level, as a part of it.
 pub(super) const SCATTER: f64 = 0.08;
 pub(super) const GATEWAYS: [char; 6] = ['a', 'b', 'c', 'd', 'r', 'e'];

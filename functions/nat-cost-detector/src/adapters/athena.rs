@@ -43,13 +43,17 @@ pub async fn read_day(
     let mut names: Option<Vec<String>> = None;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| CallError::of("athena:GetQueryResults", &error))?;
-        for row in page.result_set().map(|set| set.rows()).unwrap_or_default() {
+        for row in page
+            .result_set()
+            .map(aws_sdk_athena::types::ResultSet::rows)
+            .unwrap_or_default()
+        {
             let Some(names) = &names else {
                 // The first row of the first page names the columns.
-                let named = |datum: &aws_sdk_athena::types::Datum| {
+                let text = |datum: &aws_sdk_athena::types::Datum| {
                     datum.var_char_value().unwrap_or_default().to_owned()
                 };
-                names = Some(row.data().iter().map(named).collect());
+                names = Some(row.data().iter().map(text).collect());
                 continue;
             };
             tally.add(|name| value(names, row, name));

@@ -147,10 +147,10 @@ async fn read_text(
     let watch = Arc::clone(&scope.watch);
     // Inflating keeps a core busy: not on the thread that drives the network.
     let reading = tokio::task::spawn_blocking(move || sum(body, day, &watch));
-    let (fed, read) = tokio::join!(object.feed(feed), reading);
+    let (arrival, read) = tokio::join!(object.feed(feed), reading);
     let (sums, outcome) = read?;
     *traffic = sums;
-    fed?;
+    arrival?;
     Ok(outcome?)
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::*;
 use crate::adapters::mocked;
@@ -304,11 +305,13 @@ async fn a_broken_file_keeps_what_was_read_and_says_so() {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        lines += &format!(
-            "eni-nat 10.0.1.5 10.0.0.9 {} {} 10.0.1.5 3.5.0.1 OK\n",
+        writeln!(
+            lines,
+            "eni-nat 10.0.1.5 10.0.0.9 {} {} 10.0.1.5 3.5.0.1 OK",
             random >> 40,
             day().start().as_second() + number
-        );
+        )
+        .unwrap();
     }
     let mut bytes = gzip(&format!("{HEADER}\n{lines}"));
     bytes.truncate(bytes.len() - 12);

@@ -7,7 +7,7 @@ const FIRST: Duration = Duration::from_millis(300);
 /// The longest.
 const LONGEST: Duration = Duration::from_secs(5);
 /// All pauses of one query together: a function has fifteen minutes.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// What is left of the time for one query.
 #[derive(Debug)]

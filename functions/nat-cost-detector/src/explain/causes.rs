@@ -190,7 +190,7 @@ fn by_change<'a>(
         .map(|change| Move::of(change, gaps))
         .collect();
     // Moved to another gateway; then taken over by a source that is new there.
-    net(&changes, &mut moves, |flow| flow.ends(), |_| true);
+    net(&changes, &mut moves, Flow::ends, |_| true);
     let role = |flow: &'a Flow| {
         let (_, service, region, direction) = flow.ends();
         (&flow.nat_gateway_id, service, region, direction)

@@ -4,6 +4,8 @@
 //! sum is read here as the one line it stands for, by the reader of all lines, so that labels and legs agree with the
 //! other sources. Refuses to know who made the sums.
 
+use std::fmt::Write as _;
+
 use tollkeeper::flow_log::{Format, FormatError, LineReader};
 use tollkeeper::time::Day;
 
@@ -112,7 +114,8 @@ impl<'w> SumTally<'w> {
         let (bytes, packets) = (figure(BYTES).unwrap_or(0), figure(PACKETS).unwrap_or(0));
         let hour = figure(HOUR).ok_or(NotASum)?;
         let records = figure(RECORDS).ok_or(NotASum)?;
-        line += &format!("{bytes} {packets} {hour}");
+        // Writing into a String cannot fail.
+        let _ = write!(line, "{bytes} {packets} {hour}");
         let mut lines = LineReader::new(Some(&self.format));
         let record = lines
             .read(line.as_bytes())

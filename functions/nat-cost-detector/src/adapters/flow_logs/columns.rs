@@ -75,7 +75,7 @@ impl Layout {
     /// The columns of a file that records are made of.
     pub(super) fn of(metadata: &ParquetMetaData) -> Result<Self, ParquetError> {
         let schema = metadata.file_metadata().schema_descr();
-        let named = schema
+        let matching = schema
             .columns()
             .iter()
             .enumerate()
@@ -84,7 +84,7 @@ impl Layout {
                 let plain = column.path().parts().len() == 1 && column.max_rep_level() == 0;
                 (plain && Format::reads(&name)).then_some((at, name))
             });
-        let (columns, names): (Vec<usize>, Vec<String>) = named.unzip();
+        let (columns, names): (Vec<usize>, Vec<String>) = matching.unzip();
         let format = Format::parse(&names.join(" "))
             .map_err(|error| ParquetError::General(error.to_string()))?;
         let place = |wanted: &str| names.iter().position(|name| name == wanted);
