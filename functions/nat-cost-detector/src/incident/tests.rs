@@ -138,9 +138,9 @@ fn after_a_resolved_incident_the_next_one_opens_anew() {
         Turn::AlreadyJudged
     );
     assert_eq!(turn(Some(&resolved), 3, &[(3, 1000)], true), Turn::Opens);
-    let reported = resolved.reported();
+    let reported = resolved.reported().unwrap();
     assert_eq!((reported.from, reported.until), (day(0), Some(day(1))));
-    assert_eq!(open().reported().until, None);
+    assert_eq!(open().reported().unwrap().until, None);
 }
 
 /// Days 0 to `last` at 1,000 GB, but those named.
