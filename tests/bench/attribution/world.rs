@@ -15,7 +15,9 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use nat_cost_detector::explain::surroundings::{RouteTable, Surroundings};
 use nat_cost_detector::measure::inventory::{Inventory, Stay};
-use nat_cost_detector::measure::network::{Interface, KafkaMapping, NatGateway, Network, Subnet};
+use nat_cost_detector::measure::network::{
+    Details, Interface, KafkaMapping, NatGateway, Network, Subnet,
+};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -137,6 +139,7 @@ impl World {
                 subnets: vec!["subnet-a".to_owned()],
                 groups: vec!["sg-pollers".to_owned()],
                 bootstrap: vec!["10.0.0.200:9092".to_owned()],
+                ..KafkaMapping::default()
             }],
             surroundings: surroundings(),
             skipped: if seed.is_multiple_of(3) { 0.15 } else { 0.0 },
@@ -365,6 +368,7 @@ fn network(day: Day) -> (Network, Vec<Stay>) {
         let subnet = Subnet {
             vpc_id: VPC.to_owned(),
             zone,
+            ..Subnet::default()
         };
         network.subnets.insert(format!("subnet-{gateway}"), subnet);
         let interface = format!("eni-nat-{gateway}");
@@ -376,6 +380,7 @@ fn network(day: Day) -> (Network, Vec<Stay>) {
             } else {
                 vec![interface]
             },
+            ..NatGateway::default()
         });
         for resident in 0..RESIDENTS {
             if is_beyond(gateway, resident) {
@@ -437,6 +442,7 @@ fn interface_of(talk: &Talk, id: &str, source: String) -> Interface {
         groups: vec![if pollers { "sg-pollers" } else { "sg-app" }.to_owned()],
         attached_at: None,
         nat_gateway_id: None,
+        details: Details::default(),
     }
 }
 

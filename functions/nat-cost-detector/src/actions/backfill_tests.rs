@@ -24,11 +24,19 @@ async fn backfilled(app: &App, to: &str, deadline: Option<&str>) -> Value {
     Box::pin(run(app, range, || now, deadline)).await.unwrap()
 }
 
+/// What each day meant for the bytes.
 fn turns(reply: &Value) -> Vec<&str> {
     let nights = reply["nights"].as_array().unwrap();
+    let bytes = |night: &'_ Value| {
+        let series = night["series"].as_array().unwrap();
+        series
+            .iter()
+            .rposition(|line| line["series"] == "NatGateway-Bytes" && line["day"] == night["day"])
+            .unwrap()
+    };
     nights
         .iter()
-        .map(|night| night["turn"].as_str().unwrap())
+        .map(|night| night["series"][bytes(night)]["turn"].as_str().unwrap())
         .collect()
 }
 

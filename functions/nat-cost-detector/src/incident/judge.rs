@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use super::{Incident, gateways, usual};
+use super::{Incident, at_this_level, gateways, usual};
 use crate::detect::{Gates, Reported, Verdict, detect_after};
 use crate::measure::usage_type::{Unit, UsageType};
 
@@ -22,7 +22,8 @@ pub fn judge(
     match usage_type.unit() {
         Unit::Bytes => {
             let reported: Vec<Reported> = incidents.iter().filter_map(Incident::reported).collect();
-            detect_after(&reported, volumes, day, observed, gates, prices)
+            let history = at_this_level(volumes, incidents);
+            detect_after(&reported, &history, day, observed, gates, prices)
         }
         Unit::Hours | Unit::GbpsHours => {
             let usual = usual(volumes, incidents);

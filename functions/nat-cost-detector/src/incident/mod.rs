@@ -208,16 +208,21 @@ pub fn decide(incidents: &[Incident], evidence: Evidence<'_>) -> Vec<Move> {
     std::iter::once(first).chain(late).collect()
 }
 
+/// The days of the level that is usual: from an accepted incident on only its own.
+pub fn at_this_level(volumes: &BTreeMap<Day, u64>, incidents: &[Incident]) -> BTreeMap<Day, u64> {
+    let accepted = incidents
+        .iter()
+        .filter(|incident| incident.accepted.is_some() && incident.resolved.is_none());
+    match accepted.map(|incident| incident.opened).max() {
+        Some(start) => volumes.range(start..).map(|(d, q)| (*d, *q)).collect(),
+        None => volumes.clone(),
+    }
+}
+
 /// The days that say what is usual: without those of incidents, and from an accepted incident on only its new level.
 pub fn usual(volumes: &BTreeMap<Day, u64>, incidents: &[Incident]) -> BTreeMap<Day, u64> {
-    let new_level = incidents
+    at_this_level(volumes, incidents)
         .iter()
-        .filter(|incident| incident.accepted.is_some() && incident.resolved.is_none())
-        .map(|incident| incident.opened)
-        .max();
-    volumes
-        .iter()
-        .filter(|(day, _)| new_level.is_none_or(|start| **day >= start))
         .filter(|(day, _)| !incidents.iter().any(|incident| incident.covers(**day)))
         .map(|(day, quantity)| (*day, *quantity))
         .collect()

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Confidence, DataQuality, Direction, RealisedSaving, Severity};

@@ -171,7 +171,18 @@ mod tests {
             remarks: vec!["No flow log records nat-b".to_owned()],
             ..StandingReport::default()
         };
-        insta::assert_snapshot!(standing.to_text(), @"");
+        insta::assert_snapshot!(standing.to_text(), @r"
+
+        Kafka pollers
+          Pollers of logs-consumer invoke through NAT gateways (nat-a): every batch is paid for by the GB, 3,104.1 GB on the day under analysis (inferred).
+          NAT gateways              $0.00 a month before any GB    $4,499.55 a month at the day's volume
+          lambda and sts endpoints  $29.20 a month before any GB   $1,029.10 a month at the day's volume
+          provisioned pollers       $405.15 a month before any GB  unknown at your volume
+             Prices are list prices.
+
+        Worth knowing
+          - No flow log records nat-b.
+        ");
     }
 
     #[test]
