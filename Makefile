@@ -4,6 +4,7 @@
 BENCH ?= all
 ARGS ?=
 AWS_REGION ?= us-east-1
+HTML ?= target/audit.html
 
 # One build command for demo, tests and benchmarks: another selection of packages or targets would resolve other
 # features, and Cargo would compile aws-sdk-ec2 (minutes) a second time.
@@ -41,10 +42,12 @@ lint: rust compilers python ## check format, code, docs, dependencies and templa
 fmt: rust ## format the code
 	cargo fmt --all
 
-audit: dev-build ## read-only report on your own AWS account, with your credentials; nothing is deployed
-	@target/debug/nat-cost-detector audit $(addprefix --ip-ranges ,$(wildcard $(IP_RANGES_TABLE))) $(ARGS)
+audit: dev-build ## read-only report on your own account: PROFILE=, REGION=, FLOW_LOGS=s3://bucket/prefix, HTML=file
+	@target/debug/nat-cost-detector audit --html $(HTML) $(addprefix --profile ,$(PROFILE)) \
+		$(addprefix --region ,$(REGION)) $(addprefix --flow-logs ,$(FLOW_LOGS)) \
+		$(addprefix --ip-ranges ,$(wildcard $(IP_RANGES_TABLE))) $(ARGS)
 
-bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, flow-logs, or all
+bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, detector, flow-logs, or all
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
 	TOLLKEEPER_MOTO_SERVER="$$moto" TOLLKEEPER_REDIS_SERVER="$$redis" target/debug/bench $(BENCH)
 

@@ -24,7 +24,7 @@ NOT_GIVEN = {
     "LAMBDA_TASK_ROOT": "set by Lambda",
     "AWS_LAMBDA_FUNCTION_NAME": "set by Lambda",
 }
-SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|EPOCHS|REWINDS)"')
+SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|EPOCHS|REWINDS|ACCOUNTS|REGIONS)"')
 
 
 def product_code(path):
@@ -33,8 +33,9 @@ def product_code(path):
 
 
 def read_by(crate):
-    """Names of settings in a crate's product code."""
-    return set(SETTING.findall(product_code(ROOT / "functions" / crate / "src" / "config.rs")))
+    """Names of settings in the files of a crate that read them."""
+    sources = [ROOT / "functions" / crate / "src" / name for name in ("config.rs", "scope.rs")]
+    return set().union(*(SETTING.findall(product_code(source)) for source in sources if source.exists()))
 
 
 def main():

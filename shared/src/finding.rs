@@ -53,6 +53,9 @@ pub struct Finding {
     pub further_causes: Option<FurtherCauses>,
     /// The excess less its causes.
     pub unexplained: Volume,
+    /// Counts behind a series of hours, whose volumes have no bytes; absent for bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateways: Option<GatewayCount>,
     /// What to do, in the order to do it.
     pub advice: Vec<Advice>,
     /// What the figures rest on.
@@ -70,6 +73,8 @@ pub enum State {
     Opened,
     /// Grown by the stated factor since it was last reported.
     Updated,
+    /// It has lasted: its level is taken as usual from now on, and no longer told.
+    Accepted,
     /// Back within the expected range.
     Resolved,
 }
@@ -80,6 +85,7 @@ impl State {
         match self {
             Self::Opened => "opened",
             Self::Updated => "updated",
+            Self::Accepted => "accepted",
             Self::Resolved => "resolved",
         }
     }
@@ -92,6 +98,19 @@ pub struct Volume {
     pub bytes: u64,
     /// Their price.
     pub cost: Money,
+}
+
+/// NAT gateways of a day: billed hours over 24, one place (a regional gateway counts in each zone).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayCount {
+    /// On the day.
+    pub observed: Decimal,
+    /// Most likely.
+    pub expected: Decimal,
+    /// The most that is usual.
+    pub most: Decimal,
+    /// Gateways that exist now and did not when the incident opened; empty where that is unknown.
+    pub new_ids: Vec<String>,
 }
 
 /// Expected range of a day.
@@ -219,6 +238,8 @@ pub enum SourceKind {
     KafkaPollers,
     /// Load balancer.
     LoadBalancer,
+    /// All that carry the same tags, where findings are grouped by tags.
+    Tag,
     /// An interface of some other kind.
     Interface,
     /// An address that no interface is known for.
@@ -269,10 +290,22 @@ pub struct Advice {
 pub enum Remedy {
     /// Gateway endpoint (S3, DynamoDB): free.
     GatewayEndpoint,
+    /// Route tables that an existing gateway endpoint lacks: free.
+    GatewayEndpointRoutes,
     /// Interface endpoints.
     InterfaceEndpoints,
     /// Provisioned pollers for Kafka event source mappings, which need neither NAT nor endpoints.
     ProvisionedPollers,
+    /// Delete NAT gateways that nothing goes through.
+    DeleteIdleNatGateways,
+    /// Delete interface endpoints that nobody uses.
+    DeleteUnusedEndpoints,
+    /// Route a subnet to a NAT gateway in its own zone.
+    NatGatewayInZone,
+    /// IPv6 through an egress-only internet gateway: nothing per GB, for far ends that speak IPv6.
+    EgressOnlyInternetGateway,
+    /// NAT instances in place of NAT gateways.
+    NatInstances,
     /// A flow log, so that the next finding can name its causes.
     FlowLog,
 }

@@ -4,7 +4,14 @@
 //! tiers are not known here: the bill knows what was paid, this table what a remedy would cost at list price.
 //! Source: the public AWS price list, see [`AS_OF`] and each row's own note.
 
+mod beside;
+
 use rust_decimal::Decimal;
+
+pub use beside::{
+    ListPrice, NAT_INSTANCE, NAT_INSTANCE_BYTES_A_SECOND, http_api_million, rest_api_million,
+    web_acl,
+};
 
 /// The day the table was last compared with its sources.
 pub const AS_OF: &str = "2026-11-21";

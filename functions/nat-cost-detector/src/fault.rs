@@ -1,6 +1,7 @@
 //! Why a request failed, with the stable names that alarms and callers match.
 
 use aws_sdk_sts::error::ProvideErrorMetadata;
+use jiff::Timestamp;
 use tollkeeper::aws::{AlertError, TableError, UnsupportedPartition};
 use tollkeeper::error::{Fault, chain};
 use tollkeeper::prices::UnknownRegion;
@@ -8,7 +9,7 @@ use tollkeeper::time::Day;
 
 /// An AWS call that failed after its retries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} failed ({code}): {detail}")]
+#[error("{operation} failed ({code}): {detail}{}", self.hint())]
 pub struct CallError {
     /// Service and operation, as in IAM: `ce:GetCostAndUsage`.
     pub operation: &'static str,
@@ -30,6 +31,28 @@ impl CallError {
             detail: error.message().map_or_else(|| chain(error), str::to_owned),
         }
     }
+
+    /// What a person can do about it, where that is known.
+    fn hint(&self) -> String {
+        let detail = self.detail.to_lowercase();
+        let denied = [
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+        ];
+        if self.operation.starts_with("ce:")
+            && (self.code == "DataUnavailableException" || detail.contains("not enabled"))
+        {
+            "; turn Cost Explorer on in the Billing console: it has figures after about 24 hours"
+                .to_owned()
+        } else if self.code.contains("ExpiredToken") {
+            "; the session is over: sign in again".to_owned()
+        } else if denied.contains(&self.code.as_str()) {
+            format!("; allow `{}` to the caller", self.operation)
+        } else {
+            String::new()
+        }
+    }
 }
 
 /// Why a request failed.
@@ -44,7 +67,9 @@ pub enum DetectorError {
         expected: &'static str,
     },
     /// An action that this function does not have.
-    #[error("unknown action `{0}`: expected nightly, explain or audit")]
+    #[error(
+        "unknown action `{0}`: expected nightly, backfill, explain, audit, report or compare-front-door"
+    )]
     UnknownAction(String),
     /// `nightly` without its table or topic.
     #[error("`nightly` needs {0}: set it, or use `explain` and `audit`, which need no table")]
@@ -86,6 +111,52 @@ pub enum DetectorError {
     /// An alert did not leave; it stays pending in its incident.
     #[error(transparent)]
     Alert(#[from] AlertError),
+    /// Another run is sending a message, or died over it a moment ago.
+    #[error(
+        "a message of incident {incident} is being sent by another run until {until}: run the night again after that, and \
+         it is sent if that run did not"
+    )]
+    Claimed {
+        /// The incident.
+        incident: String,
+        /// When the other run's claim ends.
+        until: Timestamp,
+    },
+    /// The day has not ended: its figures would be a part of it.
+    #[error("{day} is not over before {}: a night judges whole UTC days", day.end())]
+    DayNotOver {
+        /// The day.
+        day: Day,
+    },
+    /// An account is in the settings twice, once by a role and once as the own one.
+    #[error("account {0} is in ACCOUNTS more than once: as `own` and by a role in it")]
+    AccountTwice(String),
+    /// STS lent another account's role than the settings name.
+    #[error("the role for account {expected} is one in account {got}")]
+    OtherAccount {
+        /// The role's account by its ARN.
+        expected: String,
+        /// Who STS says is calling.
+        got: String,
+    },
+    /// A night of a backfill failed; the days before it are done.
+    #[error(
+        "backfill stopped at {day}, the days before it are done: {cause}; ask again from {day}"
+    )]
+    Backfill {
+        /// The day that failed.
+        day: Day,
+        /// Why.
+        cause: Box<DetectorError>,
+    },
+    /// The page could not be written.
+    #[error("the page could not be written to `{file}`: {cause}")]
+    Page {
+        /// Where to.
+        file: String,
+        /// Why.
+        cause: std::io::Error,
+    },
     /// Another run changed the incident at the same time.
     #[error(
         "incident {0} was changed by another run at the same time; this one told nobody: run the night again"
@@ -95,6 +166,24 @@ pub enum DetectorError {
 
 fn reasons(notes: &[String]) -> String {
     notes.iter().flat_map(|note| [". ", note]).collect()
+}
+
+impl DetectorError {
+    /// Whether it concerns one account or region only, and the others can be judged all the same. What concerns the
+    /// Ledger or the alerts does not: such a night is run again.
+    pub fn is_of_one_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Call(_)
+                | Self::TooManyPages(_)
+                | Self::BillShape(_)
+                | Self::NoFigures { .. }
+                | Self::Region(_)
+                | Self::Partition(_)
+                | Self::AccountTwice(_)
+                | Self::OtherAccount { .. }
+        )
+    }
 }
 
 impl Fault for DetectorError {
@@ -112,7 +201,50 @@ impl Fault for DetectorError {
             Self::Partition(_) => "Partition.Unsupported",
             Self::Table(_) => "Table.Failed",
             Self::Alert(_) => "Alert.NotSent",
+            Self::Claimed { .. } => "Alert.Claimed",
+            Self::DayNotOver { .. } => "Day.NotOver",
+            Self::AccountTwice(_) => "Accounts.Twice",
+            Self::OtherAccount { .. } => "Accounts.OtherAccount",
+            Self::Backfill { cause, .. } => cause.fault_type(),
+            Self::Page { .. } => "Page.NotWritten",
             Self::Conflict(_) => "Incident.Conflict",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_says_what_a_person_can_do_about_it() {
+        let say = |operation, code: &str, detail: &str| {
+            let (code, detail) = (code.to_owned(), detail.to_owned());
+            CallError {
+                operation,
+                code,
+                detail,
+            }
+            .to_string()
+        };
+        let off = say(
+            "ce:GetCostAndUsage",
+            "AccessDeniedException",
+            "User not enabled for cost explorer access",
+        );
+        assert!(off.contains("turn Cost Explorer on"), "{off}");
+        let denied = say(
+            "ec2:DescribeSubnets",
+            "UnauthorizedOperation",
+            "not authorized",
+        );
+        assert!(
+            denied.ends_with("allow `ec2:DescribeSubnets` to the caller"),
+            "{denied}"
+        );
+        assert_eq!(
+            say("sns:Publish", "Throttling", "slow down"),
+            "sns:Publish failed (Throttling): slow down"
+        );
     }
 }

@@ -3,7 +3,8 @@
 
 use tollkeeper::finding::{Source, SourceKind};
 
-use crate::measure::network::{Interface, KafkaMapping, NatGateway, Network, Subnet};
+use crate::measure::network::{Details, Interface, KafkaMapping, NatGateway, Network, Subnet};
+use crate::measure::topology::{Route, RouteTable, Target, Vpc};
 
 pub(crate) const VPC: &str = "vpc-1";
 
@@ -12,11 +13,15 @@ pub(crate) fn network() -> Network {
         id: id.to_owned(),
         vpc_id: VPC.to_owned(),
         interface_ids: vec![interface.to_owned()],
+        ..NatGateway::default()
     };
     let subnet = |id: &str, zone: &str| {
-        let vpc_id = VPC.to_owned();
-        let zone = zone.to_owned();
-        (id.to_owned(), Subnet { vpc_id, zone })
+        let subnet = Subnet {
+            vpc_id: VPC.to_owned(),
+            zone: zone.to_owned(),
+            ..Subnet::default()
+        };
+        (id.to_owned(), subnet)
     };
     let mut interfaces = [
         "eni-nat-a 10.0.0.9 subnet-public-a sg-none",
@@ -38,7 +43,72 @@ pub(crate) fn network() -> Network {
             subnet("subnet-b", "us-east-1b"),
         ]
         .into(),
-        endpoints: Vec::new(),
+        ..Network::default()
+    }
+}
+
+/// The same network with what its route tables, gateways and VPC show: one NAT gateway a zone, and a third private
+/// subnet that uses the main table and leads nowhere.
+pub(crate) fn routed() -> Network {
+    let mut network = network();
+    network.account = "123456789012".to_owned();
+    for (nat, subnet) in network
+        .nats
+        .iter_mut()
+        .zip(["subnet-public-a", "subnet-public-b"])
+    {
+        "available".clone_into(&mut nat.state);
+        nat.subnet_id = Some(subnet.to_owned());
+        nat.created_at = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    }
+    for (id, zone) in [
+        ("subnet-public-a", "us-east-1a"),
+        ("subnet-public-b", "us-east-1b"),
+        ("subnet-c", "us-east-1a"),
+    ] {
+        let subnet = Subnet {
+            vpc_id: VPC.to_owned(),
+            zone: zone.to_owned(),
+            ..Subnet::default()
+        };
+        network.subnets.insert(id.to_owned(), subnet);
+    }
+    let vpc = Vpc {
+        owner: network.account.clone(),
+        cidrs: vec!["10.0.0.0/16".to_owned()],
+    };
+    network.vpcs.insert(VPC.to_owned(), vpc);
+    let internet = || Target::InternetGateway("igw-1".to_owned());
+    let nat = |id: &str| Target::Nat(id.to_owned());
+    network.route_tables = vec![
+        route_table("rtb-a", &["subnet-a"], Some(nat("nat-a"))),
+        route_table("rtb-b", &["subnet-b"], Some(nat("nat-b"))),
+        route_table(
+            "rtb-public",
+            &["subnet-public-a", "subnet-public-b"],
+            Some(internet()),
+        ),
+        RouteTable {
+            main: true,
+            ..route_table("rtb-main", &[], None)
+        },
+    ];
+    network
+}
+
+/// A table of the VPC with a default route, or without one.
+pub(crate) fn route_table(id: &str, subnets: &[&str], default: Option<Target>) -> RouteTable {
+    let route = |target| Route {
+        destination: "0.0.0.0/0".to_owned(),
+        target,
+        active: true,
+    };
+    RouteTable {
+        id: id.to_owned(),
+        vpc_id: VPC.to_owned(),
+        main: false,
+        subnets: subnets.iter().map(|subnet| (*subnet).to_owned()).collect(),
+        routes: default.map(route).into_iter().collect(),
     }
 }
 
@@ -60,6 +130,7 @@ fn parse(row: &str) -> Interface {
         groups: vec![words[3].to_owned()],
         attached_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         nat_gateway_id: None,
+        details: Details::default(),
     }
 }
 
@@ -75,5 +146,6 @@ pub(crate) fn mappings() -> Vec<KafkaMapping> {
         subnets: vec!["subnet-a".to_owned(), "subnet-b".to_owned()],
         groups: vec!["sg-pollers".to_owned()],
         bootstrap: vec!["10.0.1.7:9092".to_owned()],
+        ..KafkaMapping::default()
     }]
 }

@@ -17,10 +17,24 @@ pub enum Request {
     Explain(Day),
     /// Where the money goes, read-only; the day before `now` where none is named.
     Audit(Option<Day>),
+    /// The month so far, read-only; up to the day before `now` where none is named.
+    Report(Option<Day>),
+    /// API Gateway against a load balancer over thirty days, read-only.
+    CompareFrontDoor(Option<Day>),
+    /// The nights of a range of days, one after the other.
+    Backfill {
+        /// First day.
+        from: Day,
+        /// Last day.
+        to: Day,
+        /// Whether people are told; no, where the request does not say.
+        tell: bool,
+    },
 }
 
 const EXPECTED: &str = "{\"action\": \"nightly\", \"time\": \"2026-10-14T06:30:00Z\"}, a scheduled event of EventBridge, \
-                        or an action of nightly, explain, audit with \"day\"";
+                        an action of nightly, explain, audit, report, compare-front-door with \"day\", or {\"action\": \
+                        \"backfill\", \"from\": \"2026-10-01\", \"to\": \"2026-10-13\", \"tell\": false}";
 
 impl Request {
     /// Reads an event. A person's unknown fields are refused, EventBridge's tolerated.
@@ -36,21 +50,22 @@ impl Request {
             Some(_) => return Err(malformed("an action that is no text")),
             None => return Err(malformed("neither an action nor a scheduled event")),
         };
-        if !["nightly", "explain", "audit"].contains(&action) {
-            return Err(DetectorError::UnknownAction(action.to_owned()));
-        }
-        let allowed: &[&str] = if action == "nightly" {
-            &["action", "time", "day"]
-        } else {
-            &["action", "day"]
+        let allowed: &[&str] = match action {
+            "nightly" => &["action", "time", "day"],
+            "explain" | "audit" | "report" | "compare-front-door" => &["action", "day"],
+            "backfill" => &["action", "from", "to", "tell"],
+            other => return Err(DetectorError::UnknownAction(other.to_owned())),
         };
         if let Some(unknown) = fields.keys().find(|key| !allowed.contains(&key.as_str())) {
             return Err(malformed(&format!(
                 "an unknown field `{unknown}` of `{action}`"
             )));
         }
-        match (action, day(fields)?) {
+        match (action, day(fields, "day")?) {
             ("audit", day) => Ok(Self::Audit(day)),
+            ("report", day) => Ok(Self::Report(day)),
+            ("compare-front-door", day) => Ok(Self::CompareFrontDoor(day)),
+            ("backfill", _) => backfill(fields),
             ("explain", Some(day)) => Ok(Self::Explain(day)),
             ("explain", None) => Err(malformed("`explain` without a day")),
             (_, Some(_)) if fields.contains_key("time") => Err(malformed("both a time and a day")),
@@ -58,6 +73,21 @@ impl Request {
             (_, None) => Ok(Self::Nightly(before(time(fields)?))),
         }
     }
+}
+
+fn backfill(fields: &Map<String, Value>) -> Result<Request, DetectorError> {
+    let (Some(from), Some(to)) = (day(fields, "from")?, day(fields, "to")?) else {
+        return Err(malformed("`backfill` without from and to"));
+    };
+    if from > to {
+        return Err(malformed("a `from` after its `to`"));
+    }
+    let tell = match fields.get("tell") {
+        None => false,
+        Some(Value::Bool(tell)) => *tell,
+        Some(_) => return Err(malformed("a `tell` that is neither true nor false")),
+    };
+    Ok(Request::Backfill { from, to, tell })
 }
 
 /// The UTC day before a moment.
@@ -74,14 +104,14 @@ fn time(fields: &Map<String, Value>) -> Result<Timestamp, DetectorError> {
         .map_err(|_| malformed("a time that is none"))
 }
 
-fn day(fields: &Map<String, Value>) -> Result<Option<Day>, DetectorError> {
-    match fields.get("day") {
+fn day(fields: &Map<String, Value>, name: &str) -> Result<Option<Day>, DetectorError> {
+    match fields.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => text
             .parse()
             .map(Some)
-            .map_err(|_| malformed("a day that is none")),
-        Some(_) => Err(malformed("a day that is no text")),
+            .map_err(|_| malformed(&format!("a `{name}` that is no day"))),
+        Some(_) => Err(malformed(&format!("a `{name}` that is no text"))),
     }
 }
 
@@ -116,6 +146,21 @@ mod tests {
         assert_eq!(parse(explain).unwrap(), Request::Explain(day));
         let audit = include_str!("../../../events/nat-cost-detector/person-asks-for-an-audit.json");
         assert_eq!(parse(audit).unwrap(), Request::Audit(None));
+        let report =
+            include_str!("../../../events/nat-cost-detector/person-asks-for-a-report.json");
+        assert_eq!(parse(report).unwrap(), Request::Report(Some(day)));
+        let compare =
+            include_str!("../../../events/nat-cost-detector/person-compares-front-doors.json");
+        assert_eq!(parse(compare).unwrap(), Request::CompareFrontDoor(None));
+        let backfill = include_str!("../../../events/nat-cost-detector/person-backfills.json");
+        assert_eq!(
+            parse(backfill).unwrap(),
+            Request::Backfill {
+                from: "2026-10-01".parse().unwrap(),
+                to: day,
+                tell: false
+            }
+        );
     }
 
     #[test]
@@ -139,6 +184,22 @@ mod tests {
                 "Request.Malformed",
             ),
             (r#"{"detail-type": "Scheduled Event"}"#, "Request.Malformed"),
+            (
+                r#"{"action": "report", "month": "2026-10"}"#,
+                "Request.Malformed",
+            ),
+            (
+                r#"{"action": "backfill", "from": "2026-10-13"}"#,
+                "Request.Malformed",
+            ),
+            (
+                r#"{"action": "backfill", "from": "2026-10-13", "to": "2026-10-12"}"#,
+                "Request.Malformed",
+            ),
+            (
+                r#"{"action": "backfill", "from": "2026-10-12", "to": "2026-10-13", "tell": "yes"}"#,
+                "Request.Malformed",
+            ),
             (r#"{"action": "delete"}"#, "Request.UnknownAction"),
         ];
         for (event, fault) in cases {

@@ -7,7 +7,7 @@ mod config;
 mod partition;
 mod table;
 
-pub use alerts::{Alert, AlertError, Alerts};
-pub use config::sdk_config;
+pub use alerts::{Alert, AlertError, Alerts, MAX_BYTES as MAX_ALERT_BYTES};
+pub use config::{sdk_config, sdk_config_of};
 pub use partition::{UnsupportedPartition, supported_partition};
 pub use table::{Condition, Put, Table, TableError, Versioned};

@@ -23,10 +23,11 @@ pub(super) enum Field {
     LogStatus,
     PktSrcService,
     PktDstService,
+    TrafficPath,
 }
 
 /// How many they are.
-pub(super) const FIELDS: usize = Field::PktDstService as usize + 1;
+pub(super) const FIELDS: usize = Field::TrafficPath as usize + 1;
 /// The column of a field that a format lacks: no line has one there.
 pub(super) const ABSENT: usize = MAX_COLUMNS;
 
@@ -64,11 +65,12 @@ pub(super) fn known(name: &str) -> Option<Use> {
         "pkt-dst-aws-service" => Field::PktDstService,
         "resource-id" => Field::ResourceId,
         "next-hop-interface-id" => Field::NextHopInterfaceId,
+        "traffic-path" => Field::TrafficPath,
         // Versions 2, 3, 4, 5, 7, 8, 10 and 11.
         "version" | "srcport" | "dstport" | "protocol" | "end"
         | "vpc-id" | "subnet-id" | "instance-id" | "tcp-flags" | "type"
         | "region" | "az-id" | "sublocation-type" | "sublocation-id"
-        | "flow-direction" | "traffic-path"
+        | "flow-direction"
         | "ecs-cluster-arn" | "ecs-cluster-name" | "ecs-container-instance-arn" | "ecs-container-instance-id"
         | "ecs-container-id" | "ecs-second-container-id" | "ecs-service-name" | "ecs-task-definition-arn"
         | "ecs-task-arn" | "ecs-task-id"

@@ -122,6 +122,11 @@ impl Format {
         &self.unknown
     }
 
+    /// Whether a record is made of a field of this name, so that a reader of columns need read no others.
+    pub fn reads(name: &str) -> bool {
+        matches!(known(name), Some(Use::Read(_)))
+    }
+
     /// Columns of a line.
     pub fn columns(&self) -> usize {
         self.columns

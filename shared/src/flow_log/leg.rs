@@ -122,6 +122,28 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The leg that an instance's own interface shows of what it exchanges with public addresses. Whether that went
+    /// through a NAT gateway is for next hop, path or route to say. Version 2 fields are enough: at the instance, leg
+    /// and packet addresses are the same.
+    pub fn instance_side(&self) -> Result<NatSide<'a>, LineError> {
+        match self.status()? {
+            LogStatus::NoData => return Ok(NatSide::NoData),
+            LogStatus::SkipData => return Ok(NatSide::SkipData),
+            LogStatus::Ok => {}
+        }
+        if !self.accepted()? {
+            return Ok(NatSide::Rejected);
+        }
+        let (Some(src), Some(dst)) = (self.word(Field::SrcAddr), self.word(Field::DstAddr)) else {
+            return Ok(NatSide::Outer);
+        };
+        let (pkt_src, pkt_dst) = (
+            self.word(Field::PktSrcAddr).unwrap_or(src),
+            self.word(Field::PktDstAddr).unwrap_or(dst),
+        );
+        self.regional_side([src, dst, pkt_src, pkt_dst])
+    }
+
     /// Whether a regional NAT gateway recorded.
     pub fn is_regional_nat(&self) -> bool {
         self.word(Field::InterfaceId).is_none()

@@ -137,3 +137,30 @@ fn what_matters_to_the_answer_must_be_what_it_should_be() {
         });
     }
 }
+
+#[test]
+fn an_instances_own_interface_shows_its_public_traffic_even_in_version_2() {
+    let side = |line: &str, expected: NatSide<'_>| {
+        let format = "interface-id srcaddr dstaddr bytes start action log-status";
+        let format = Format::parse(format).unwrap();
+        let mut lines = LineReader::new(Some(&format));
+        let record = lines.read(line.as_bytes()).unwrap().unwrap();
+        assert_eq!(record.instance_side(), Ok(expected), "{line}");
+    };
+    let flow = |leg| {
+        NatSide::Counted(Flow {
+            leg,
+            source: "10.0.1.5".parse().unwrap(),
+            remote: "52.216.0.1".parse().unwrap(),
+            remote_service: None,
+        })
+    };
+    side("eni-web 10.0.1.5 52.216.0.1 7 1 ACCEPT OK", flow(Leg::A));
+    side("eni-web 52.216.0.1 10.0.1.5 7 1 ACCEPT OK", flow(Leg::D));
+    side("eni-web 10.0.1.5 10.0.2.9 7 1 ACCEPT OK", NatSide::Outer);
+    side(
+        "eni-web 10.0.1.5 52.216.0.1 7 1 REJECT OK",
+        NatSide::Rejected,
+    );
+    side("eni-web - - - 1 - SKIPDATA", NatSide::SkipData);
+}

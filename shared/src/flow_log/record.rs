@@ -118,6 +118,13 @@ impl<'a> Record<'a> {
         self.text(Field::NextHopInterfaceId)
     }
 
+    /// How the traffic leaves the recording interface (version 5; egress only): 1 is through another resource of the
+    /// VPC, 8 an internet gateway. `None` where the log does not say.
+    pub fn traffic_path(&self) -> Option<&'a str> {
+        self.word(Field::TrafficPath)
+            .and_then(|word| std::str::from_utf8(word).ok())
+    }
+
     /// First moment of the interval, Unix seconds; 0 where absent.
     pub fn start(&self) -> Result<i64, LineError> {
         self.number(Field::Start, "a time in Unix seconds", parse::signed)

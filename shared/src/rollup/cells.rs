@@ -106,7 +106,24 @@ impl<'a> Counted<'a> {
     /// What a record counts as. Where a table is given its label and region win; without one (or where it does not
     /// know the address) the log's own service field is used and the region stays unknown.
     pub fn of(record: &Record<'a>, ranges: Option<&'a IpRanges>) -> Result<Self, LineError> {
-        Ok(match record.nat_side()? {
+        Self::of_side(record.nat_side()?, record, ranges)
+    }
+
+    /// What a record of an instance's own interface counts as: its traffic with public addresses, whichever way it
+    /// took ([`Record::instance_side`]). Labels as in [`Self::of`].
+    pub fn at_instance(
+        record: &Record<'a>,
+        ranges: Option<&'a IpRanges>,
+    ) -> Result<Self, LineError> {
+        Self::of_side(record.instance_side()?, record, ranges)
+    }
+
+    fn of_side(
+        side: NatSide<'a>,
+        record: &Record<'a>,
+        ranges: Option<&'a IpRanges>,
+    ) -> Result<Self, LineError> {
+        Ok(match side {
             NatSide::Counted(flow) => {
                 let key = CellKey {
                     leg: flow.leg,
@@ -119,6 +136,20 @@ impl<'a> Counted<'a> {
             NatSide::SkipData => Self::Skipped,
             NatSide::Outer | NatSide::Rejected | NatSide::NoData => Self::Nothing,
         })
+    }
+
+    /// The same, of a line that stands for the sum of several records.
+    #[must_use]
+    pub fn of_records(self, records: u64) -> Self {
+        let of = |sums| Sums {
+            flows: records,
+            ..sums
+        };
+        match self {
+            Self::Cell(key, sums) => Self::Cell(key, of(sums)),
+            Self::Unclassified(sums) => Self::Unclassified(of(sums)),
+            other => other,
+        }
     }
 }
 

@@ -4,9 +4,33 @@
 
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
+#[path = "../../../functions/nat-cost-detector/src/detect/mod.rs"]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only scores and verdicts are measured")
+)]
+#[expect(unreachable_pub, reason = "the detector's own source")]
+mod detect;
+#[path = "../detector/contenders/mod.rs"]
+mod detector;
 #[path = "../flow-logs/contenders/mod.rs"]
 mod flow_logs;
 mod serve;
+#[path = "../../../functions/nat-cost-detector/src/tell/text.rs"]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the detector's source needs a part of it")
+)]
+#[expect(
+    unreachable_pub,
+    reason = "what the detector's source needs of its crate"
+)]
+mod text;
+
+/// Where the detector's source looks for it.
+mod tell {
+    pub(crate) use crate::text;
+}
 
 use std::io;
 use std::path::Path;
@@ -28,6 +52,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
         [name, event, flow_log_format] if name.starts_with("consumer") => {
             consumer::run(name, Path::new(event), flow_log_format)
         }
+        [name, arguments @ ..] if name.starts_with("detector") => detector::run(name, arguments),
         [name, files @ ..] if name.starts_with("flow-logs") => flow_logs::run(name, files),
         _ => Err(io::Error::other("usage: contender <name> <input>...")),
     }

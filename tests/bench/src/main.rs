@@ -3,12 +3,16 @@
 //! Each benchmark is a folder beside `src`, named as it is called: `bench cold-start`, `bench all`. It prints a table,
 //! writes `target/bench/<name>.json`, and the exit status says whether every required figure holds.
 
+#[path = "../attribution/mod.rs"]
+mod attribution;
 mod build;
 #[path = "../cold-start/mod.rs"]
 mod cold_start;
 #[path = "../consumer/mod.rs"]
 mod consumer;
 mod contender;
+#[path = "../detector/mod.rs"]
+mod detector;
 #[path = "../flow-logs/mod.rs"]
 mod flow_logs;
 mod report;
@@ -17,7 +21,8 @@ use std::process::ExitCode;
 
 use report::{Error, Report};
 
-const USAGE: &str = "usage: bench all | cold-start [function...] | consumer | flow-logs";
+const USAGE: &str =
+    "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -42,11 +47,15 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["all"] => {
             let mut holds = publish(&cold_start::run(&[]).await?)?;
             holds &= publish(&consumer::run().await?)?;
+            holds &= publish(&detector::run().await?)?;
             holds &= publish(&flow_logs::run().await?)?;
+            holds &= publish(&attribution::run()?)?;
             Ok(holds)
         }
         ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
         ["consumer"] => publish(&consumer::run().await?),
+        ["attribution"] => publish(&attribution::run()?),
+        ["detector"] => publish(&detector::run().await?),
         ["flow-logs"] => publish(&flow_logs::run().await?),
         _ => Err(Error::Usage(USAGE.to_owned())),
     }

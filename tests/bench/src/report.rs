@@ -42,7 +42,6 @@ impl Error {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
     Lower,
-    #[expect(dead_code, reason = "no benchmark of throughput or recall yet")]
     Higher,
 }
 
@@ -133,6 +132,23 @@ impl Row {
         }
     }
 
+    /// A figure that must reach an absolute target.
+    pub(crate) fn over_target(
+        case: &str,
+        metric: &'static str,
+        unit: &'static str,
+        sample: &Sample,
+        target: f64,
+    ) -> Self {
+        let measure = Measure {
+            case,
+            metric,
+            unit,
+            better: Better::Higher,
+        };
+        Self::against(measure, sample, "target", &Sample::exact(target), Some(1.0))
+    }
+
     /// A figure that must stay under an absolute target.
     pub(crate) fn under_target(
         case: &str,
@@ -164,6 +180,14 @@ impl Sample {
         Self {
             median: value,
             interval: [value, value],
+        }
+    }
+
+    /// An estimate with an interval of its own.
+    pub(crate) fn estimated(value: f64, interval: [f64; 2]) -> Self {
+        Self {
+            median: value,
+            interval,
         }
     }
 
@@ -247,14 +271,12 @@ impl Report {
         ]);
         for row in &self.results {
             let [low, high] = row.ci;
-            let theirs = row
-                .theirs
-                .map_or("-".to_owned(), |value| format!("{value:.1}"));
+            let theirs = row.theirs.map_or("-".to_owned(), |value| figure(value));
             table.add_row([
                 row.case.clone(),
                 row.metric.to_owned(),
-                format!("{:.1} {}", row.ours, row.unit),
-                format!("{low:.1} to {high:.1}"),
+                format!("{} {}", figure(row.ours), row.unit),
+                format!("{} to {}", figure(low), figure(high)),
                 match &row.why {
                     Some(why) => format!("{}: {why}", row.peer),
                     None => format!("{} {theirs} {}", row.peer, row.unit),
@@ -267,6 +289,15 @@ impl Report {
             ]);
         }
         table
+    }
+}
+
+/// One place; three below ten, where shares and rates live.
+fn figure(value: f64) -> String {
+    if value.abs() < 10.0 && value.fract() != 0.0 {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1}")
     }
 }
 

@@ -213,6 +213,7 @@ fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
             cause,
         })?,
         attributes,
+        ..Alert::default()
     })
 }
 

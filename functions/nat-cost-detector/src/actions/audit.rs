@@ -1,31 +1,150 @@
 //! `audit`: where the NAT money went in the last thirty days, which days stood out, and what to do. Read-only.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollkeeper::money::{Money, cents};
 use tollkeeper::time::Day;
 
 use super::explain;
+use super::replay::replay;
 use crate::App;
-use crate::detect::detect;
+use crate::adapters::endpoint_metrics::bytes_by_endpoint;
+use crate::advise::{Standing, Usage, remarks, set_up_badly};
+use crate::config::ExplainSource;
+use crate::explain::attribute::Flows;
 use crate::explain::causes::volume;
+use crate::explain::poller_report::reports;
 use crate::fault::DetectorError;
 use crate::measure::study::{Gaps, Observed};
-use crate::tell::report::{AuditReport, GatewayCost, MonthCost, UnusualDay};
+use crate::progress::Progress;
+use crate::tell::report::{
+    AuditReport, DayFigure, ExistingGateways, GatewayCost, MonthCost, UnusualDay, Usual,
+};
+use crate::tell::standing::StandingReport;
 
 /// Days that an audit looks back.
 const DAYS: i64 = 30;
+/// Days without a byte after which a gateway or an endpoint counts as idle.
+const IDLE_DAYS: i64 = 14;
 
-/// Audits the thirty days up to and including `day`.
-pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<AuditReport, DetectorError> {
-    let observed = app.observe(day, Gaps::Note).await?;
-    let report = explain::of_observed(app, &observed, now).await?;
+/// Audits the thirty days up to and including `day`. What cannot be read is said in the report, which goes on.
+pub async fn run(
+    app: &App,
+    day: Day,
+    now: Timestamp,
+    progress: Progress,
+) -> Result<AuditReport, DetectorError> {
+    let observed = progress
+        .during(
+            "reading the bill, the network and CloudWatch",
+            Box::pin(app.observe(day, Gaps::Note)),
+        )
+        .await?;
+    let explained = if observed.volumes.contains_key(&day) {
+        let explained = Box::pin(explain::of_observed(app, &observed, now));
+        let what = format!("looking for who used the gateways on {day}");
+        Some(progress.during(&what, explained).await?)
+    } else {
+        None
+    };
+    let (mut report, flows) = explained.unzip();
+    let flows = flows.filter(|flows| !flows.is_empty());
+    let mut missing = missing(app, &observed, report.is_some());
+    let looking = "looking at endpoints that nobody uses";
+    let standing = progress
+        .during(
+            looking,
+            standing(app, &observed, flows.as_ref(), &mut missing),
+        )
+        .await;
+    if let Some(report) = &mut report {
+        // Said once, in its own place.
+        let notes = &mut report.finding.data_quality.notes;
+        notes.retain(|note| !missing.contains(note));
+    }
+    let days = days(app, &observed);
     Ok(AuditReport {
+        account: observed.subject.account.clone(),
+        region: observed.subject.region.clone(),
+        from: day.plus(1 - DAYS),
+        to: day,
         month: month(&observed),
+        existing: existing(&observed),
         gateways: gateways(&observed),
-        unusual_days: unusual_days(app, &observed),
+        unusual_days: days
+            .iter()
+            .filter_map(|(_, unusual)| unusual.clone())
+            .collect(),
+        days: days.into_iter().map(|(figure, _)| figure).collect(),
+        standing,
+        missing,
         report,
     })
+}
+
+/// The network as it stands; `flows` are those of the last day, where flow logs were read.
+async fn standing(
+    app: &App,
+    observed: &Observed,
+    flows: Option<&Flows>,
+    missing: &mut Vec<String>,
+) -> StandingReport {
+    let (network, prices) = (&*observed.network, observed.prices);
+    let to = observed.subject.day;
+    let from = to.plus(1 - IDLE_DAYS);
+    let client = &app.clients.cloudwatch;
+    let asked = bytes_by_endpoint(client, &network.endpoints, from, to).await;
+    let endpoint_bytes = asked.unwrap_or_else(|error| {
+        missing.push(format!(
+            "Whether interface endpoints are used is unknown ({error})"
+        ));
+        BTreeMap::new()
+    });
+    let usage = Usage {
+        days: u32::try_from(IDLE_DAYS).unwrap_or_default(),
+        since: from.start(),
+        nat_bytes: observed.nat_bytes_since(from),
+        endpoint_bytes,
+    };
+    let standing = Standing {
+        network,
+        usage: &usage,
+        prices,
+        flows,
+    };
+    StandingReport {
+        advice: set_up_badly(standing),
+        remarks: remarks(standing),
+        kafka_pollers: reports(&observed.mappings, network, flows, prices),
+    }
+}
+
+/// What was not there to be read.
+fn missing(app: &App, observed: &Observed, explained: bool) -> Vec<String> {
+    let mut missing = observed.notes.clone();
+    let day = observed.subject.day;
+    if observed.network.nats.is_empty() && !missing.iter().any(|note| note.contains("the network"))
+    {
+        missing.push(format!(
+            "There is no NAT gateway in {} now; what the bill shows belongs to gateways that are gone",
+            observed.subject.region
+        ));
+    }
+    if !explained {
+        missing.push(format!(
+            "Neither the bill nor CloudWatch has figures for {day}: nothing can be said about causes and remedies"
+        ));
+    }
+    if app.config.explain == ExplainSource::None {
+        missing.push(
+            "No flow logs were named: who is behind the gateways, and what each remedy would save, is unknown. Name \
+             them with --flow-logs s3://bucket/prefix"
+                .to_owned(),
+        );
+    }
+    missing
 }
 
 fn month(observed: &Observed) -> Option<MonthCost> {
@@ -42,6 +161,15 @@ fn month(observed: &Observed) -> Option<MonthCost> {
         nat_hours: money(days().map(|day| day.nat_hours_cost).sum()),
         interface_endpoints: money(days().map(|day| day.endpoints_cost).sum()),
     })
+}
+
+fn existing(observed: &Observed) -> ExistingGateways {
+    let nats = &observed.network.nats;
+    let count = u32::try_from(nats.len()).unwrap_or(u32::MAX);
+    ExistingGateways {
+        nat_gateway_ids: nats.iter().map(|nat| nat.id.clone()).collect(),
+        hours_a_month: Money::usd(cents(observed.prices.nat_hours_a_month(count))),
+    }
 }
 
 fn gateways(observed: &Observed) -> Vec<GatewayCost> {
@@ -61,27 +189,31 @@ fn gateways(observed: &Observed) -> Vec<GatewayCost> {
     gateways
 }
 
-fn unusual_days(app: &App, observed: &Observed) -> Vec<UnusualDay> {
-    let from = observed.subject.day.plus(1 - DAYS);
-    observed
-        .volumes
-        .range(from..=observed.subject.day)
-        .filter_map(|(day, bytes)| {
-            let verdict = detect(
-                &observed.volumes,
-                *day,
-                *bytes,
-                app.config.gates,
-                observed.prices,
-            );
-            verdict.anomalous.then(|| UnusualDay {
-                day: *day,
-                excess: volume(
-                    bytes.saturating_sub(verdict.range.expected),
-                    observed.prices,
-                ),
-                reason: verdict.reason,
-            })
+/// Each day judged by the days before it, those out of the ordinary left out: a leak is not what is usual.
+fn days(app: &App, observed: &Observed) -> Vec<(DayFigure, Option<UnusualDay>)> {
+    let (from, to) = (observed.subject.day.plus(1 - DAYS), observed.subject.day);
+    let prices = observed.prices;
+    replay(&observed.volumes, from..=to, app.config.gates, prices)
+        .into_iter()
+        .map(|judged| {
+            let (range, day) = (judged.verdict.range, judged.day);
+            let usual = (judged.verdict.history_days > 0).then(|| Usual {
+                low: volume(range.low, prices).cost,
+                high: volume(range.high, prices).cost,
+            });
+            let figure = DayFigure {
+                day,
+                processed: volume(judged.bytes, prices),
+                usual,
+                anomalous: judged.verdict.anomalous,
+                estimated: observed.bill.days.get(&day).is_none_or(|day| day.estimated),
+            };
+            let unusual = judged.verdict.anomalous.then(|| UnusualDay {
+                day,
+                excess: volume(judged.bytes.saturating_sub(range.expected), prices),
+                reason: judged.verdict.reason,
+            });
+            (figure, unusual)
         })
         .collect()
 }

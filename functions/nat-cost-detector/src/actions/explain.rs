@@ -6,6 +6,7 @@ use tollkeeper::time::Day;
 
 use crate::App;
 use crate::detect::detect;
+use crate::explain::attribute::Flows;
 use crate::fault::DetectorError;
 use crate::measure::inventory::{self, Inventory};
 use crate::measure::study::{Gaps, Observed};
@@ -15,15 +16,15 @@ use crate::tell::report::DayReport;
 /// Explains a day.
 pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<DayReport, DetectorError> {
     let observed = app.observe(day, Gaps::Note).await?;
-    of_observed(app, &observed, now).await
+    Ok(of_observed(app, &observed, now).await?.0)
 }
 
-/// Explains an observed day. Without the Ledger there is no past inventory: what EC2 shows now must do.
+/// Explains an observed day, and gives the flows it was explained by. Without the Ledger there is no past inventory: what EC2 shows now must do.
 pub(super) async fn of_observed(
     app: &App,
     observed: &Observed,
     now: Timestamp,
-) -> Result<DayReport, DetectorError> {
+) -> Result<(DayReport, Flows), DetectorError> {
     let subject = &observed.subject;
     if !observed.volumes.contains_key(&subject.day) {
         return Err(observed.no_figures());
@@ -39,7 +40,14 @@ pub(super) async fn of_observed(
     let stays = inventory::observe(&[], &observed.network.interfaces, now);
     let inventory = Inventory::new(&stays, &observed.network);
     let explained = app
-        .explain_day(observed, &inventory, &verdict, &verdict.weekdays, None)
+        .explain_day(
+            observed,
+            &inventory,
+            &verdict,
+            &verdict.weekdays,
+            None,
+            &app.clients.ec2,
+        )
         .await;
     let decision = Decision {
         state: State::Opened,
@@ -48,7 +56,7 @@ pub(super) async fn of_observed(
         range: verdict.range,
         verdict: &verdict,
     };
-    Ok(DayReport {
+    let report = DayReport {
         anomalous: verdict.anomalous,
         traffic: DayReport::talkers(&explained.flows, observed.prices),
         finding: compose::finding(
@@ -59,5 +67,6 @@ pub(super) async fn of_observed(
             explained.quality,
             observed.prices,
         ),
-    })
+    };
+    Ok((report, explained.flows))
 }

@@ -1,6 +1,14 @@
 //! One file for each action: observe, decide, act.
 
+mod accounts;
 pub mod audit;
+pub mod backfill;
+pub mod compare_front_door;
 pub mod explain;
+#[cfg(test)]
+mod night_fixture;
 pub mod nightly;
-mod resolution;
+mod place_night;
+mod replay;
+pub mod report;
+mod series_night;

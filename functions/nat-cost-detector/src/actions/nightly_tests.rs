@@ -1,198 +1,35 @@
 //! Whole nights against clients that answer from memory: what is told, how often, and what survives a failure.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
-
-use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
-use aws_sdk_costexplorer::types::{DateInterval, Group, MetricValue, ResultByTime};
-use aws_sdk_dynamodb::operation::{get_item::GetItemOutput, put_item::*, query::QueryOutput};
-use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
-use aws_sdk_ec2::operation::{
-    describe_instances::DescribeInstancesOutput, describe_nat_gateways::DescribeNatGatewaysOutput,
-    describe_network_interfaces::DescribeNetworkInterfacesOutput,
-    describe_subnets::DescribeSubnetsOutput, describe_vpc_endpoints::DescribeVpcEndpointsOutput,
-};
-use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
-use aws_sdk_sns::operation::publish::{PublishError, PublishOutput};
-use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
-use aws_smithy_mocks::{MockResponse, Rule, mock};
-use aws_smithy_types::error::ErrorMetadata;
 use tollkeeper::error::Fault;
-use tollkeeper::settings::Settings;
 
+use super::super::night_fixture::{Cloud, OTHER, OWN, Wrong};
 use super::*;
-use crate::Clients;
-use crate::adapters::mocked;
-use crate::config::Config;
 
-type Items = Arc<Mutex<BTreeMap<(String, String), HashMap<String, AttributeValue>>>>;
-
-fn text(value: Option<&AttributeValue>) -> String {
-    value.unwrap().as_s().unwrap().clone()
+/// Runs the night of a day, so many minutes after the usual time.
+async fn night_at(app: &App, day: &str, minutes: i64) -> Result<Value, DetectorError> {
+    let day: Day = day.parse().unwrap();
+    let morning = day.end().as_second() + 6 * 3600 + 60 * minutes;
+    Box::pin(run(app, day, Timestamp::from_second(morning).unwrap())).await
 }
 
-/// A table that keeps its items, and the conditions the product uses.
-fn table(items: &Items) -> aws_sdk_dynamodb::Client {
-    let read = Arc::clone(items);
-    let query = mock!(aws_sdk_dynamodb::Client::query).then_compute_output(move |input| {
-        let values = input.expression_attribute_values().unwrap();
-        let pk = text(values.get(":pk"));
-        let prefix = values
-            .get(":sk")
-            .map_or_else(String::new, |sk| text(Some(sk)));
-        let found = read
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|((p, s), _)| *p == pk && s.starts_with(&prefix))
-            .map(|(_, item)| item.clone())
-            .collect();
-        QueryOutput::builder().set_items(Some(found)).build()
-    });
-    let written = Arc::clone(items);
-    let put = mock!(aws_sdk_dynamodb::Client::put_item).then_compute_response(move |input| {
-        let item = input.item().unwrap().clone();
-        let key = (text(item.get("pk")), text(item.get("sk")));
-        let mut items = written.lock().unwrap();
-        let stored = items
-            .get(&key)
-            .and_then(|item| item.get("version"))
-            .cloned();
-        let expected = input
-            .expression_attribute_values()
-            .and_then(|values| values.get(":number"))
-            .cloned();
-        let holds = match input.condition_expression() {
-            None => true,
-            Some("attribute_not_exists(pk)") => !items.contains_key(&key),
-            Some(_) => stored == expected,
-        };
-        if holds {
-            items.insert(key, item);
-            MockResponse::Output(PutItemOutput::builder().build())
-        } else {
-            let failed = ConditionalCheckFailedException::builder().build();
-            MockResponse::Error(PutItemError::ConditionalCheckFailedException(failed))
-        }
-    });
-    let get =
-        mock!(aws_sdk_dynamodb::Client::get_item).then_output(|| GetItemOutput::builder().build());
-    mocked!(aws_sdk_dynamodb, MatchAny, [&query, &put, &get])
-}
-
-/// 100 GB on every day but those named, in GB.
-fn bill(days: &[(&str, u32)]) -> aws_sdk_costexplorer::Client {
-    let days: HashMap<String, u32> = days
-        .iter()
-        .map(|(day, gb)| ((*day).to_owned(), *gb))
-        .collect();
-    let rule =
-        mock!(aws_sdk_costexplorer::Client::get_cost_and_usage).then_compute_output(move |input| {
-            let period = input.time_period().unwrap();
-            let (mut day, end): (Day, Day) = (
-                period.start().parse().unwrap(),
-                period.end().parse().unwrap(),
-            );
-            let mut reply = GetCostAndUsageOutput::builder();
-            while day < end {
-                let gb = days.get(&day.to_string()).copied().unwrap_or(100);
-                let metric = |amount: String| MetricValue::builder().amount(amount).build();
-                let group = Group::builder()
-                    .keys("NatGateway-Bytes")
-                    .metrics("UsageQuantity", metric(gb.to_string()));
-                let interval = DateInterval::builder()
-                    .start(day.to_string())
-                    .end(day.next().to_string())
-                    .build();
-                reply = reply.results_by_time(
-                    ResultByTime::builder()
-                        .time_period(interval.unwrap())
-                        .groups(group.build())
-                        .build(),
-                );
-                day = day.next();
-            }
-            reply.build()
-        });
-    mocked!(aws_sdk_costexplorer, MatchAny, [&rule])
-}
-
-fn topic(failures: usize) -> (aws_sdk_sns::Client, Rule) {
-    let error = || PublishError::generic(ErrorMetadata::builder().code("InternalError").build());
-    let rule = mock!(aws_sdk_sns::Client::publish).sequence();
-    let rule = if failures > 0 {
-        rule.error(error)
-            .times(failures)
-            .output(|| PublishOutput::builder().build())
-            .repeatedly()
-            .build()
-    } else {
-        rule.output(|| PublishOutput::builder().build())
-            .repeatedly()
-            .build()
-    };
-    (mocked!(aws_sdk_sns, MatchAny, [&rule]), rule)
-}
-
-fn app(items: &Items, days: &[(&str, u32)], sns: aws_sdk_sns::Client) -> App {
-    let nats = mock!(aws_sdk_ec2::Client::describe_nat_gateways)
-        .then_output(|| DescribeNatGatewaysOutput::builder().build());
-    let instances = mock!(aws_sdk_ec2::Client::describe_instances)
-        .then_output(|| DescribeInstancesOutput::builder().build());
-    let interfaces = mock!(aws_sdk_ec2::Client::describe_network_interfaces)
-        .then_output(|| DescribeNetworkInterfacesOutput::builder().build());
-    let subnets = mock!(aws_sdk_ec2::Client::describe_subnets)
-        .then_output(|| DescribeSubnetsOutput::builder().build());
-    let endpoints = mock!(aws_sdk_ec2::Client::describe_vpc_endpoints)
-        .then_output(|| DescribeVpcEndpointsOutput::builder().build());
-    let mappings = mock!(aws_sdk_lambda::Client::list_event_source_mappings)
-        .then_output(|| ListEventSourceMappingsOutput::builder().build());
-    let identity = mock!(aws_sdk_sts::Client::get_caller_identity).then_output(|| {
-        GetCallerIdentityOutput::builder()
-            .account("123456789012")
-            .arn("arn:aws:iam::123456789012:role/r")
-            .build()
-    });
-    let unasked = mock!(aws_sdk_s3::Client::list_objects_v2)
-        .then_output(|| unreachable!("no flow logs are configured"));
-    let metrics = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
-        .then_output(|| unreachable!("there is no gateway"));
-    let pairs = [
-        ("LEDGER_TABLE", "ledger"),
-        (
-            "ALERT_TOPIC_ARN",
-            "arn:aws:sns:us-east-1:123456789012:alerts",
-        ),
-    ];
-    App {
-        clients: Clients {
-            cost_explorer: bill(days),
-            cloudwatch: mocked!(aws_sdk_cloudwatch, [&metrics]),
-            ec2: mocked!(
-                aws_sdk_ec2,
-                MatchAny,
-                [&nats, &instances, &interfaces, &subnets, &endpoints]
-            ),
-            lambda: mocked!(aws_sdk_lambda, MatchAny, [&mappings]),
-            s3: mocked!(aws_sdk_s3, [&unasked]),
-            sts: mocked!(aws_sdk_sts, MatchAny, [&identity]),
-            dynamodb: table(items),
-            sns,
-        },
-        config: Config::from_settings(&Settings::from_pairs(&pairs)).unwrap(),
-        region: Some("us-east-1".to_owned()),
-        ranges: None,
-    }
-}
-
+/// The turn of the bytes, and how many messages.
 async fn night(app: &App, day: &str) -> Result<(String, usize), DetectorError> {
-    let now = "2026-11-21T06:30:00Z".parse().unwrap();
-    let reply = Box::pin(run(app, day.parse().unwrap(), now)).await?;
+    let reply = night_at(app, day, 0).await?;
+    let told = reply["told"].as_array().unwrap().len();
     Ok((
-        reply["turn"].as_str().unwrap().to_owned(),
-        reply["told"].as_array().unwrap().len(),
+        line(&reply, OWN, "NatGateway-Bytes")["turn"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        told,
     ))
+}
+
+fn line<'a>(reply: &'a Value, account: &str, series: &str) -> &'a Value {
+    let mut lines = reply["series"].as_array().unwrap().iter().rev();
+    lines
+        .find(|line| line["account"] == account && line["series"] == series)
+        .unwrap()
 }
 
 /// A leak on two days, grown on the third, over on the fourth.
@@ -201,12 +38,12 @@ const STORY: [(&str, u32); 3] = [
     ("2026-10-14", 1_050),
     ("2026-10-15", 2_000),
 ];
+const LEAK: &str = "2026-10-13";
 
 #[tokio::test]
 async fn every_turn_is_told_once_and_a_second_run_of_a_night_tells_nothing() {
-    let items = Items::default();
-    let (sns, published) = topic(0);
-    let app = app(&items, &STORY, sns);
+    let cloud = Cloud::default().with(OWN, &STORY);
+    let app = cloud.app(&[]);
     let nights = [
         ("2026-10-12", "quiet", 0),
         ("2026-10-13", "opens", 1),
@@ -222,67 +59,287 @@ async fn every_turn_is_told_once_and_a_second_run_of_a_night_tells_nothing() {
             (turn.to_owned(), told),
             "{day}"
         );
-        let again = night(&app, day).await.unwrap();
-        assert_eq!(again.1, 0, "second run of {day}");
+        assert_eq!(night(&app, day).await.unwrap().1, 0, "second run of {day}");
     }
-    assert_eq!(published.num_calls(), 3);
+    assert_eq!(cloud.state().sent.len(), 3);
 }
 
 #[tokio::test]
-async fn what_sns_did_not_take_is_sent_by_the_next_run_and_only_once() {
-    let items = Items::default();
-    let (sns, published) = topic(1);
-    let app = app(&items, &STORY, sns);
-    let failed = night(&app, "2026-10-13").await.unwrap_err();
-    assert_eq!(failed.fault_type(), "Alert.NotSent");
+async fn a_lasting_shift_is_told_once_accepted_and_measured_when_it_ends() {
+    let cloud = Cloud::default();
+    let first: Day = "2026-08-03".parse().unwrap();
+    for offset in 0..20 {
+        let day = first.plus(offset).to_string();
+        cloud.state().gigabytes.insert((OWN, day), 1_000);
+    }
+    let app = cloud.app(&[]);
+    let mut turns = Vec::new();
+    for offset in -1..24 {
+        let (turn, told) = night(&app, &first.plus(offset).to_string()).await.unwrap();
+        if told > 0 || turn == "accepts" {
+            turns.push((offset, turn));
+        }
+    }
+    let expected = [(0, "opens"), (14, "accepts"), (21, "quiet")];
     assert_eq!(
-        night(&app, "2026-10-13").await.unwrap(),
-        ("already_judged".to_owned(), 1)
+        turns,
+        expected.map(|(offset, turn)| (offset, turn.to_owned()))
     );
-    assert_eq!(
-        night(&app, "2026-10-13").await.unwrap(),
-        ("already_judged".to_owned(), 0)
-    );
-    assert_eq!(published.num_calls(), 2);
+    let sent = cloud.state().sent.clone();
+    assert!(sent[1].contains("now taken as usual"), "{sent:?}");
+    assert!(sent[2].starts_with("NAT cost back to normal"), "{sent:?}");
 }
 
 #[tokio::test]
-async fn a_crash_before_the_message_was_struck_out_repeats_the_same_finding_once() {
-    let items = Items::default();
-    let (sns, published) = topic(0);
-    let app = app(&items, &STORY, sns);
-    // The state a crash after Publish leaves behind: the incident as it was first written, with its message.
-    night(&app, "2026-10-13").await.unwrap();
-    let ledger = Ledger::new(app.table("ledger"), "123456789012", "us-east-1");
-    let told = ledger.incidents(SERIES).await.unwrap().remove(0);
-    let finding: Finding = serde_json::from_str(include_str!(
-        "../../../../events/contracts/finding-opened.json"
-    ))
-    .unwrap();
-    let crashed = Incident {
-        told: None,
-        pending: Some(finding),
-        ..told.item
-    };
-    ledger.put_incident(&crashed, told.version).await.unwrap();
-    assert_eq!(night(&app, "2026-10-13").await.unwrap().1, 1);
-    assert_eq!(night(&app, "2026-10-13").await.unwrap().1, 0);
-    assert_eq!(published.num_calls(), 2);
+async fn more_gateways_are_a_series_of_their_own() {
+    let cloud = Cloud::default();
+    cloud.state().gateways.insert((OWN, LEAK.to_owned()), 9);
+    let app = cloud.app(&[]);
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    assert_eq!(line(&reply, OWN, "NatGateway-Bytes")["turn"], "quiet");
+    let hours = line(&reply, OWN, "NatGateway-Hours");
+    assert_eq!(
+        (&hours["turn"], &hours["observed"], &hours["unit"]),
+        (&"opens".into(), &216.into(), &"hours".into())
+    );
+    let finding = &reply["findings"][0];
+    assert_eq!(finding["gateways"]["observed"], "9");
+    assert_eq!(finding["excess"]["cost"]["amount"], "7.56");
+    assert_eq!(finding["excess"]["bytes"], 0);
+    let text = crate::tell::message::text(&serde_json::from_value(finding.clone()).unwrap());
+    assert!(
+        text.starts_with("More NAT gateways cost $7.56 a day more than usual in us-east-1"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn accounts_and_regions_are_judged_apart_from_one_payers_page() {
+    let cloud = Cloud::default().with(OTHER, &STORY);
+    let role = format!("own,arn:aws:iam::{OTHER}:role/reader");
+    let app = cloud.app(&[
+        ("ACCOUNTS", &role),
+        ("REGIONS", "us-east-1,eu-west-1"),
+        ("BILL_SOURCE", "here"),
+    ]);
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    assert_eq!(line(&reply, OWN, "NatGateway-Bytes")["turn"], "quiet");
+    let opened: Vec<&Value> = reply["series"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["turn"] == "opens")
+        .collect();
+    assert_eq!(opened.len(), 1);
+    assert_eq!(
+        (&opened[0]["account"], &opened[0]["region"]),
+        (&OTHER.into(), &"us-east-1".into())
+    );
+    assert_eq!(
+        reply["series"].as_array().unwrap().len(),
+        6,
+        "bytes and hours here, bytes alone in Ireland"
+    );
+    assert_eq!(reply["cost_explorer"]["pages"], 1);
+    assert_eq!(reply["cost_explorer"]["cost"]["amount"], "0.01");
+    assert_eq!(
+        (&reply["turn"], cloud.state().sent.len()),
+        (&"opens".into(), 1)
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_refuses_is_reported_and_the_others_go_on() {
+    let cloud = Cloud::default().with(OWN, &STORY);
+    let role = format!("own,arn:aws:iam::{OTHER}:role/reader");
+    let app = cloud.app(&[("ACCOUNTS", &role)]);
+    cloud.goes_wrong("GetCallerIdentity", Some(1), Wrong::Denied);
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    assert_eq!(line(&reply, OWN, "NatGateway-Bytes")["turn"], "opens");
+    let failed = &reply["failed"][0];
+    assert_eq!(
+        (&failed["account"], &failed["error_type"]),
+        (&OTHER.into(), &"Aws.CallFailed".into())
+    );
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("sts:GetCallerIdentity"),
+        "{failed}"
+    );
+    // Its own Cost Explorer each: two pages. One is too few, and that is one account's failure too.
+    cloud.goes_right();
+    let app = cloud.app(&[("ACCOUNTS", &role), ("COST_EXPLORER_MAX_PAGES", "1")]);
+    let reply = night_at(&app, "2026-10-14", 0).await.unwrap();
+    assert_eq!(
+        reply["failed"][0]["error_type"],
+        "CostExplorer.TooManyPages"
+    );
+    assert_eq!(reply["cost_explorer"]["pages"], 1);
+}
+
+#[tokio::test]
+async fn a_role_of_another_account_than_named_is_not_used() {
+    let cloud = Cloud::default();
+    let app = cloud.app(&[("ACCOUNTS", "own,arn:aws:iam::999999999999:role/reader")]);
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    assert_eq!(reply["failed"][0]["error_type"], "Accounts.OtherAccount");
+    let app = cloud.app(&[("ACCOUNTS", &format!("own,arn:aws:iam::{OWN}:role/reader"))]);
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    assert_eq!(reply["failed"][0]["error_type"], "Accounts.Twice");
+}
+
+#[tokio::test]
+async fn a_spike_of_a_night_that_failed_is_found_by_the_next_one() {
+    let cloud = Cloud::default().with(OWN, &[(LEAK, 1_000)]);
+    let app = cloud.app(&[]);
+    night(&app, "2026-10-12").await.unwrap();
+    cloud.goes_wrong("GetCostAndUsage", None, Wrong::ServerError);
+    assert_eq!(
+        night(&app, LEAK).await.unwrap_err().fault_type(),
+        "Aws.CallFailed"
+    );
+    cloud.goes_right();
+    let reply = night_at(&app, "2026-10-14", 0).await.unwrap();
+    let days: Vec<&Value> = reply["series"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| &line["day"])
+        .collect();
+    assert_eq!(days, [LEAK, LEAK, "2026-10-14", "2026-10-14"]);
+    assert_eq!(reply["findings"][0]["day"], LEAK);
+    assert_eq!(cloud.state().sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_day_whose_bill_was_late_is_judged_again_until_it_has_settled() {
+    let cloud = Cloud::default();
+    let app = cloud.app(&[]);
+    cloud.state().estimated_from = Some(LEAK.to_owned());
+    night(&app, "2026-10-12").await.unwrap();
+    let reply = night_at(&app, LEAK, 0).await.unwrap();
+    let line_of = line(&reply, OWN, "NatGateway-Bytes");
+    assert_eq!(
+        (&line_of["provisional"], &line_of["turn"]),
+        (&true.into(), &"quiet".into())
+    );
+    // The next morning the bill shows what had been used: the gateways were deleted in the meantime.
+    cloud
+        .state()
+        .gigabytes
+        .insert((OWN, LEAK.to_owned()), 1_000);
+    let reply = night_at(&app, "2026-10-14", 0).await.unwrap();
+    assert_eq!(reply["findings"][0]["day"], LEAK);
+    assert_eq!(reply["findings"][0]["confidence"], "medium");
+    let notes = reply["findings"][0]["data_quality"]["notes"].to_string();
+    assert!(
+        notes.contains("is an estimate and CloudWatch does not confirm it"),
+        "{notes}"
+    );
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_over_is_not_judged() {
+    let app = Cloud::default().app(&[]);
+    let error = night_at(&app, LEAK, -24 * 60).await.unwrap_err();
+    assert_eq!(error.fault_type(), "Day.NotOver");
 }
 
 #[tokio::test]
 async fn without_a_table_or_topic_the_night_says_what_it_needs() {
-    let (sns, _) = topic(0);
-    let mut app = app(&Items::default(), &STORY, sns);
+    let cloud = Cloud::default();
+    let mut app = cloud.app(&[]);
     app.config.ledger_table = None;
-    let error = night(&app, "2026-10-13").await.unwrap_err();
+    let error = night(&app, LEAK).await.unwrap_err();
     assert_eq!(error.fault_type(), "Nightly.NotConfigured");
     app.region = Some("mars-north-1".to_owned());
-    let asked = serde_json::json!({"action": "explain", "day": "2026-10-13"});
+    let asked = serde_json::json!({"action": "explain", "day": LEAK});
     let reply = app
         .handle(&asked, "2026-11-21T06:30:00Z".parse().unwrap())
         .await
         .unwrap_err();
     assert_eq!(reply.error_type, "Prices.UnknownRegion");
     assert!(reply.error_message.contains("mars-north-1"));
+}
+
+/// Calls of the night, and how it ends without each: with an error of that type, or all the same.
+const CALLS: [(&str, Option<&str>); 12] = [
+    ("GetCallerIdentity", Some("Aws.CallFailed")),
+    ("GetCostAndUsage", Some("Aws.CallFailed")),
+    ("DescribeNatGateways", Some("Aws.CallFailed")),
+    ("DescribeInstances", None),
+    ("DescribeNetworkInterfaces", Some("Aws.CallFailed")),
+    ("DescribeSubnets", Some("Aws.CallFailed")),
+    ("DescribeVpcEndpoints", Some("Aws.CallFailed")),
+    ("ListEventSourceMappings", None),
+    ("Query", Some("Table.Failed")),
+    ("GetItem", Some("Table.Failed")),
+    ("PutItem", Some("Table.Failed")),
+    ("Publish", Some("Alert.NotSent")),
+];
+
+#[tokio::test]
+async fn every_call_may_fail_in_every_way_and_the_next_run_makes_up_for_it_once() {
+    for (call, expected) in CALLS {
+        for wrong in [
+            Wrong::Throttled,
+            Wrong::Denied,
+            Wrong::ServerError,
+            Wrong::Garbage,
+        ] {
+            let cloud = Cloud::default().with(OWN, &STORY);
+            let app = cloud.app(&[]);
+            cloud.goes_wrong(call, None, wrong);
+            let first = night_at(&app, LEAK, 0).await;
+            assert!(
+                cloud.state().calls.contains_key(call),
+                "{call} was not called"
+            );
+            let failed = first.as_ref().err().map(Fault::fault_type);
+            assert_eq!(failed, expected, "{call} {wrong:?}");
+            cloud.goes_right();
+            night_at(&app, LEAK, 5).await.unwrap();
+            let sent = cloud.state().sent.len();
+            assert_eq!(sent, 1, "{call} {wrong:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_night_cut_off_at_any_write_is_made_up_for_by_the_next_run() {
+    let undisturbed = Cloud::default().with(OWN, &STORY);
+    night_at(&undisturbed.app(&[]), LEAK, 0).await.unwrap();
+    let writes = undisturbed.state().calls["PutItem"];
+    assert_eq!(writes, 3, "the incident, the incident as told, the night");
+    for which in 0..writes {
+        for wrong in [Wrong::ServerError, Wrong::LostAnswer] {
+            let cloud = Cloud::default().with(OWN, &STORY);
+            let app = cloud.app(&[]);
+            cloud.goes_wrong("PutItem", Some(which), wrong);
+            let error = night_at(&app, LEAK, 0).await.unwrap_err();
+            assert_eq!(error.fault_type(), "Table.Failed", "write {which}");
+            cloud.goes_right();
+            if let Err(error) = night_at(&app, LEAK, 1).await {
+                assert_eq!(
+                    error.fault_type(),
+                    "Alert.Claimed",
+                    "write {which} {wrong:?}"
+                );
+            }
+            night_at(&app, LEAK, 5).await.unwrap();
+            // The strike-out that did not happen: the one place where nothing but a repeat is left.
+            let expected = if (which, wrong) == (1, Wrong::ServerError) {
+                2
+            } else {
+                1
+            };
+            assert_eq!(
+                cloud.state().sent.len(),
+                expected,
+                "write {which} {wrong:?}"
+            );
+        }
+    }
 }

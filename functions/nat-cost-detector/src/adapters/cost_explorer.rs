@@ -1,75 +1,65 @@
-//! The bill: daily NAT and endpoint usage of one account and region from Cost Explorer.
+//! The bill: daily NAT and endpoint usage by account and region from Cost Explorer.
 //!
-//! $0.01 a page; `End` is exclusive; amounts are text. Usage types are matched by their exact suffix after the
-//! region's prefix: `NatGateway-Bytes` must not also take in `RegionalNatGateway-Bytes`.
+//! $0.01 a page; `End` is exclusive; amounts are text; the SDK tries a page up to three times. Only usage types that
+//! matter are asked for, by their exact names, so that one page holds months of many accounts. Only usage records
+//! count: credits, refunds, taxes and discounts are other record types and left out.
 //! Source: <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_GetCostAndUsage.html>
-
-use std::collections::BTreeMap;
 
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::types::{
     DateInterval, Dimension, DimensionValues, Expression, Granularity, Group, GroupDefinition,
-    GroupDefinitionType, ResultByTime,
+    GroupDefinitionType, MetricValue, ResultByTime,
 };
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-use tollkeeper::prices::BYTES_PER_GB;
+use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
 use crate::fault::{CallError, DetectorError};
+use crate::measure::bill::Usage;
+pub use crate::measure::bill::{Bill, BillDay, Bills};
+use crate::measure::usage_type::UsageType;
 
 const OPERATION: &str = "ce:GetCostAndUsage";
+const DOLLARS: &str = "USD";
 /// NAT gateways are billed under the first, endpoints under the second.
 const SERVICES: [&str; 2] = ["EC2 - Other", "Amazon Virtual Private Cloud"];
-
-/// One day of the bill. Absent usage is zero: the bill lists what was used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BillDay {
-    /// Bytes processed by zonal NAT gateways.
-    pub nat_bytes: u64,
-    /// What they cost, unblended dollars.
-    pub nat_bytes_cost: Decimal,
-    /// What the gateways' hours cost, unblended dollars.
-    pub nat_hours_cost: Decimal,
-    /// What interface endpoints cost, hours and bytes, unblended dollars.
-    pub endpoints_cost: Decimal,
-    /// The bill may still change.
-    pub estimated: bool,
-}
-
-/// A stretch of the bill.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bill {
-    /// Days the bill knows.
-    pub days: BTreeMap<Day, BillDay>,
-    /// Pages asked for.
-    pub pages: u32,
-}
+/// What was used, as against credits, refunds, taxes, fees and discounts.
+const RECORD_TYPE: &str = "Usage";
 
 /// Whose bill.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// Account: an organisation's payer sees all of them.
-    pub account: &'a str,
-    /// Region.
-    pub region: &'a str,
+    /// Accounts: an organisation's payer sees all of them, any other account itself.
+    pub accounts: &'a [String],
+    /// Regions.
+    pub regions: &'a [&'static RegionPrices],
     /// Most pages to ask for.
     pub max_pages: u32,
 }
 
-/// The bill from one day to another, both included.
-pub async fn bill(
+/// The bills of accounts and regions from one day to another, both included. `pages` is raised with every page asked
+/// for, also where the answer is an error in the end: each costs a cent.
+pub async fn bills(
     client: &Client,
     scope: Scope<'_>,
     from: Day,
     to: Day,
-) -> Result<Bill, DetectorError> {
-    let mut bill = Bill::default();
+    pages: &mut u32,
+) -> Result<Bills, DetectorError> {
+    let mut bills = Bills::default();
+    for account in scope.accounts {
+        for region in scope.regions {
+            let key = (account.clone(), region.region);
+            bills.places.insert(key, Bill::default());
+        }
+    }
     let mut token: Option<String> = None;
     loop {
-        if bill.pages == scope.max_pages {
+        if *pages >= scope.max_pages {
             return Err(DetectorError::TooManyPages(scope.max_pages));
         }
+        *pages += 1;
+        bills.pages += 1;
         let reply = client
             .get_cost_and_usage()
             .time_period(interval(from, to.next())?)
@@ -77,25 +67,27 @@ pub async fn bill(
             .metrics("UsageQuantity")
             .metrics("UnblendedCost")
             .filter(filter(scope))
-            .group_by(
-                GroupDefinition::builder()
-                    .r#type(GroupDefinitionType::Dimension)
-                    .key("USAGE_TYPE")
-                    .build(),
-            )
+            .group_by(by("USAGE_TYPE"))
+            .group_by(by("LINKED_ACCOUNT"))
             .set_next_page_token(token.take())
             .send()
             .await
             .map_err(|error| CallError::of(OPERATION, &error))?;
-        bill.pages += 1;
         for result in reply.results_by_time() {
-            add(&mut bill.days, result)?;
+            add(&mut bills, scope, result)?;
         }
         match reply.next_page_token {
             Some(next) if !next.is_empty() => token = Some(next),
-            _ => return Ok(bill),
+            _ => return Ok(bills),
         }
     }
+}
+
+fn by(dimension: &str) -> GroupDefinition {
+    GroupDefinition::builder()
+        .r#type(GroupDefinitionType::Dimension)
+        .key(dimension)
+        .build()
 }
 
 fn interval(from: Day, end: Day) -> Result<DateInterval, DetectorError> {
@@ -107,8 +99,7 @@ fn interval(from: Day, end: Day) -> Result<DateInterval, DetectorError> {
 }
 
 fn filter(scope: Scope<'_>) -> Expression {
-    let one = |key: Dimension, values: &[&str]| {
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
+    let one = |key: Dimension, values: Vec<String>| {
         Expression::builder()
             .dimensions(
                 DimensionValues::builder()
@@ -118,15 +109,24 @@ fn filter(scope: Scope<'_>) -> Expression {
             )
             .build()
     };
+    let names = scope.regions.iter().flat_map(|region| {
+        UsageType::ALL
+            .into_iter()
+            .flat_map(|usage_type| usage_type.names(region))
+    });
     Expression::builder()
-        .and(one(Dimension::Service, &SERVICES))
-        .and(one(Dimension::Region, &[scope.region]))
-        .and(one(Dimension::LinkedAccount, &[scope.account]))
+        .and(one(
+            Dimension::Service,
+            SERVICES.map(str::to_owned).to_vec(),
+        ))
+        .and(one(Dimension::UsageType, names.collect()))
+        .and(one(Dimension::LinkedAccount, scope.accounts.to_vec()))
+        .and(one(Dimension::RecordType, vec![RECORD_TYPE.to_owned()]))
         .build()
 }
 
 /// A day's groups may be spread over pages: they are added up.
-fn add(days: &mut BTreeMap<Day, BillDay>, result: &ResultByTime) -> Result<(), DetectorError> {
+fn add(bills: &mut Bills, scope: Scope<'_>, result: &ResultByTime) -> Result<(), DetectorError> {
     let start = result
         .time_period()
         .map(DateInterval::start)
@@ -134,186 +134,58 @@ fn add(days: &mut BTreeMap<Day, BillDay>, result: &ResultByTime) -> Result<(), D
     let day: Day = start
         .parse()
         .map_err(|_| DetectorError::BillShape(format!("a period that starts on `{start}`")))?;
-    let entry = days.entry(day).or_default();
-    entry.estimated |= result.estimated();
+    for bill in bills.places.values_mut() {
+        bill.days.entry(day).or_default().estimated |= result.estimated();
+    }
     for group in result.groups() {
-        let usage_type = group.keys().first().map_or("", String::as_str);
-        let cost = amount(group, "UnblendedCost")?;
-        match suffix(usage_type) {
-            Some("NatGateway-Bytes") => {
-                let bytes = amount(group, "UsageQuantity")? * Decimal::from(BYTES_PER_GB);
-                entry.nat_bytes += bytes.round().to_u64().unwrap_or(0);
-                entry.nat_bytes_cost += cost;
-            }
-            Some("NatGateway-Hours") => entry.nat_hours_cost += cost,
-            Some("VpcEndpoint-Hours" | "VpcEndpoint-Bytes") => entry.endpoints_cost += cost,
-            _ => {}
+        let mut keys = group.keys().iter().map(String::as_str);
+        let (name, account) = (keys.next(), keys.next());
+        let place = UsageType::parse(name.unwrap_or_default(), scope.regions);
+        let Some(((region, usage_type), account)) = place.zip(account) else {
+            continue;
+        };
+        if let Some(bill) = bills.places.get_mut(&(account.to_owned(), region)) {
+            add_group(bill, day, usage_type, group)?;
         }
     }
     Ok(())
 }
 
-/// A usage type without its region's prefix (`EU-`, `APN1-`), if it is one of the four that matter.
-fn suffix(usage_type: &str) -> Option<&'static str> {
-    [
-        "NatGateway-Bytes",
-        "NatGateway-Hours",
-        "VpcEndpoint-Hours",
-        "VpcEndpoint-Bytes",
-    ]
-    .into_iter()
-    .find(|suffix| {
-        usage_type.strip_suffix(suffix).is_some_and(|prefix| {
-            let code = prefix.strip_suffix('-').unwrap_or(prefix);
-            (prefix.is_empty() || prefix.ends_with('-'))
-                && code
-                    .chars()
-                    .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-        })
-    })
+fn add_group(
+    bill: &mut Bill,
+    day: Day,
+    usage_type: UsageType,
+    group: &Group,
+) -> Result<(), DetectorError> {
+    let (quantity, _) = amount(group, "UsageQuantity")?;
+    let (cost, currency) = amount(group, "UnblendedCost")?;
+    if (quantity.is_sign_negative() || cost.is_sign_negative())
+        && !(quantity.is_zero() && cost.is_zero())
+    {
+        bill.negative_days.push(day);
+        bill.negative_days.dedup();
+    }
+    let in_dollars = currency.is_none_or(|currency| currency == DOLLARS);
+    if !in_dollars && !cost.is_zero() {
+        let name = currency.unwrap_or_default().to_owned();
+        *bill.other_currencies.entry(name).or_default() += cost;
+    }
+    let cost = if in_dollars { cost } else { Decimal::ZERO };
+    let entry = bill.days.entry(day).or_default();
+    entry.add(usage_type, Usage { quantity, cost });
+    Ok(())
 }
 
-fn amount(group: &Group, metric: &str) -> Result<Decimal, DetectorError> {
-    let text = group
-        .metrics()
-        .and_then(|metrics| metrics.get(metric))
-        .and_then(|value| value.amount())
-        .unwrap_or("0");
-    text.parse()
+fn amount<'a>(group: &'a Group, metric: &str) -> Result<(Decimal, Option<&'a str>), DetectorError> {
+    let value: Option<&MetricValue> = group.metrics().and_then(|metrics| metrics.get(metric));
+    let text = value.and_then(MetricValue::amount).unwrap_or("0");
+    let amount = text
+        .parse()
         .or_else(|_| Decimal::from_scientific(text))
-        .map_err(|_| DetectorError::BillShape(format!("{metric} `{text}`, which is no number")))
+        .map_err(|_| DetectorError::BillShape(format!("{metric} `{text}`, which is no number")))?;
+    Ok((amount, value.and_then(MetricValue::unit)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::adapters::mocked;
-    use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
-    use aws_sdk_costexplorer::types::MetricValue;
-    use tollkeeper::error::Fault;
-
-    fn result(day: &str, rows: &[(&str, &str, &str)], estimated: bool) -> ResultByTime {
-        let day: Day = day.parse().unwrap();
-        let mut result = ResultByTime::builder()
-            .time_period(interval(day, day.next()).unwrap())
-            .estimated(estimated);
-        for (usage_type, quantity, cost) in rows {
-            let metric = |amount: &str| MetricValue::builder().amount(amount).build();
-            result = result.groups(
-                Group::builder()
-                    .keys(*usage_type)
-                    .metrics("UsageQuantity", metric(quantity))
-                    .metrics("UnblendedCost", metric(cost))
-                    .build(),
-            );
-        }
-        result.build()
-    }
-
-    async fn ask(client: &Client, max_pages: u32) -> Result<Bill, DetectorError> {
-        let scope = Scope {
-            account: "123456789012",
-            region: "eu-west-1",
-            max_pages,
-        };
-        bill(
-            client,
-            scope,
-            "2026-10-12".parse().unwrap(),
-            "2026-10-13".parse().unwrap(),
-        )
-        .await
-    }
-
-    #[tokio::test]
-    async fn all_pages_are_read_and_only_exact_usage_types_count() {
-        let first = aws_smithy_mocks::mock!(Client::get_cost_and_usage)
-            .match_requests(|request| {
-                let period = request.time_period().unwrap();
-                request.next_page_token().is_none() && period.end() == "2026-10-14"
-            })
-            .then_output(|| {
-                GetCostAndUsageOutput::builder()
-                    .results_by_time(result(
-                        "2026-10-12",
-                        &[
-                            ("EU-NatGateway-Bytes", "10.5", "0.504"),
-                            ("EU-RegionalNatGateway-Bytes", "7", "1"),
-                            ("EU-NatGateway-Prvd-Bytes", "7", "1"),
-                            ("EU-NatGateway-Hours", "48", "2.304"),
-                        ],
-                        false,
-                    ))
-                    .next_page_token("more")
-                    .build()
-            });
-        let second = aws_smithy_mocks::mock!(Client::get_cost_and_usage)
-            .match_requests(|request| request.next_page_token() == Some("more"))
-            .then_output(|| {
-                GetCostAndUsageOutput::builder()
-                    .results_by_time(result(
-                        "2026-10-12",
-                        &[("EU-VpcEndpoint-Hours", "24", "0.264")],
-                        false,
-                    ))
-                    .results_by_time(result("2026-10-13", &[], true))
-                    .build()
-            });
-        let bill = ask(&mocked!(aws_sdk_costexplorer, [&first, &second]), 20)
-            .await
-            .unwrap();
-        assert_eq!(bill.pages, 2);
-        let days: Vec<&BillDay> = bill.days.values().collect();
-        assert_eq!(days[0].nat_bytes, 21 * BYTES_PER_GB / 2);
-        assert_eq!(
-            (
-                days[0].nat_bytes_cost,
-                days[0].nat_hours_cost,
-                days[0].endpoints_cost
-            ),
-            (
-                Decimal::new(504, 3),
-                Decimal::new(2304, 3),
-                Decimal::new(264, 3)
-            )
-        );
-        assert_eq!(
-            *days[1],
-            BillDay {
-                estimated: true,
-                ..BillDay::default()
-            }
-        );
-    }
-
-    #[tokio::test]
-    async fn a_history_with_too_many_pages_is_an_error_not_a_part_of_it() {
-        let page = aws_smithy_mocks::mock!(Client::get_cost_and_usage)
-            .sequence()
-            .output(|| {
-                GetCostAndUsageOutput::builder()
-                    .next_page_token("more")
-                    .build()
-            })
-            .repeatedly()
-            .build();
-        let error = ask(&mocked!(aws_sdk_costexplorer, [&page]), 3)
-            .await
-            .unwrap_err();
-        assert_eq!(error.fault_type(), "CostExplorer.TooManyPages");
-    }
-
-    #[test]
-    fn usage_types_are_matched_exactly_behind_the_prefix() {
-        assert_eq!(suffix("NatGateway-Bytes"), Some("NatGateway-Bytes"));
-        assert_eq!(suffix("APN1-VpcEndpoint-Bytes"), Some("VpcEndpoint-Bytes"));
-        for other in [
-            "RegionalNatGateway-Bytes",
-            "EU-RegionalNatGateway-Bytes",
-            "NatGateway-Prvd-Bytes",
-            "EUNatGateway-Bytes",
-        ] {
-            assert_eq!(suffix(other), None, "{other}");
-        }
-    }
-}
+#[path = "cost_explorer_tests.rs"]
+mod tests;

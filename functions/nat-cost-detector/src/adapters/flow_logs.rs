@@ -1,28 +1,45 @@
-//! A day's traffic from flow-log files in S3: gzip text, `AWSLogs/<account>/vpcflowlogs/<region>/Y/M/D/[H/]`.
+//! A day's traffic from flow-log files in S3: gzip text and Parquet, in AWS's plain or Hive-compatible layout.
 //!
-//! A flow counts on the day it started; its file may be delivered after midnight, so the first hour of the next day's
-//! folder is read too. Files are read a few at a time and inflated as a stream: memory holds the compressed bytes of
-//! those few, and the sums.
+//! Files are read a few at a time. Gzip text is inflated while it arrives and never held; of a Parquet file the footer
+//! and, row group by row group, the columns that matter are fetched by ranges, side by side. A body that breaks off is
+//! asked for again from where it broke. Memory holds a few buffers, the columns of a few row groups (within
+//! [`COLUMNS_AT_ONCE`]), and the sums.
 
-use std::collections::BTreeSet;
+mod columns;
+mod listing;
+mod object;
+
 use std::io::BufReader;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt, stream};
-use tollkeeper::flow_log::{ReadError, Reader};
-use tollkeeper::services::IpRanges;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use tokio::sync::Semaphore;
+use tollkeeper::flow_log::Reader;
 use tollkeeper::time::Day;
 
+use self::columns::{Layout, Parts};
+use self::listing::{File, Kind};
+use self::object::{Body, Object, body};
 use crate::config::S3Location;
-use crate::explain::traffic::{DayTally, DayTraffic};
+use crate::explain::traffic::{DayTally, DayTraffic, Watch};
 use crate::fault::CallError;
 
 /// Files in flight.
 const AT_ONCE: usize = 4;
 /// Inflated bytes held of each: the decoder copies its window once for each time it is filled.
 const BUFFER: usize = 1 << 18;
+/// What is fetched of a Parquet file's end at first: AWS's footers are smaller.
+const FOOTER: u64 = 1 << 16;
+/// Compressed columns of Parquet files held at a time, all files together.
+const COLUMNS_AT_ONCE: u64 = 64 << 20;
+/// Ranges of a row group in flight.
+const RANGES: usize = 4;
+/// The unit of the semaphore that keeps to [`COLUMNS_AT_ONCE`].
+const UNIT: u64 = 1 << 10;
 
 /// What to read and how.
 #[derive(Clone)]
@@ -33,10 +50,8 @@ pub struct Scope<'a> {
     pub account: &'a str,
     /// Region of the logs.
     pub region: &'a str,
-    /// Interfaces of NAT gateways: other records are left out.
-    pub nat_interfaces: Arc<BTreeSet<String>>,
-    /// AWS's address ranges.
-    pub ranges: Option<Arc<IpRanges>>,
+    /// What is counted of them.
+    pub watch: Arc<Watch>,
 }
 
 /// What was read of a day.
@@ -46,132 +61,110 @@ pub struct Read {
     pub traffic: DayTraffic,
     /// Files read.
     pub files: usize,
-    /// Files that could not be read to their end, and Parquet files, which are not read at all.
+    /// Files that could not be read to their end.
     pub unread_files: usize,
+}
+
+/// Why the rest of one file is missing. The others are read all the same.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Text(#[from] tollkeeper::flow_log::ReadError),
+    #[error("Parquet: {0}")]
+    Parquet(#[from] ParquetError),
+    #[error(transparent)]
+    Body(#[from] CallError),
+    #[error("the reader panicked: {0}")]
+    Panic(#[from] tokio::task::JoinError),
 }
 
 /// A day's traffic; without any file of the day it is empty.
 pub async fn read_day(client: &Client, scope: &Scope<'_>, day: Day) -> Result<Read, CallError> {
-    let mut keys = list(client, scope, day).await?;
-    keys.extend(
-        list(client, scope, day.next())
-            .await?
-            .into_iter()
-            .filter(|key| delivered_in_first_hour(key, day.next())),
-    );
-    let (readable, others): (Vec<String>, Vec<String>) =
-        keys.into_iter().partition(|key| has_suffix(key, ".gz"));
-    let files = readable.len();
-    let parts: Vec<(DayTraffic, bool)> = stream::iter(readable)
-        .map(|key| read_file(client, scope, key, day))
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
-    let mut read = Read {
+    let files = listing::files(client, scope, day).await?;
+    let room = Arc::new(Semaphore::new(
+        usize::try_from(COLUMNS_AT_ONCE / UNIT).unwrap_or(usize::MAX),
+    ));
+    let read = Read {
         traffic: DayTraffic::empty(day),
-        files,
-        unread_files: others.len(),
+        files: files.len(),
+        unread_files: 0,
     };
-    for (part, whole) in parts {
-        read.traffic.merge(&part);
-        read.unread_files += usize::from(!whole);
-    }
-    Ok(read)
+    // Sums are added up as they come: held for every file they would outgrow what they were read from.
+    stream::iter(files)
+        .map(|file| read_file(client, scope, file, day, &room))
+        .buffer_unordered(AT_ONCE)
+        .try_fold(read, async |mut read, (part, whole)| {
+            read.traffic.merge(&part);
+            read.unread_files += usize::from(!whole);
+            Ok(read)
+        })
+        .await
 }
 
-async fn list(client: &Client, scope: &Scope<'_>, day: Day) -> Result<Vec<String>, CallError> {
-    let date = day.date();
-    let prefix = format!(
-        "{}AWSLogs/{}/vpcflowlogs/{}/{:04}/{:02}/{:02}/",
-        scope.location.prefix,
-        scope.account,
-        scope.region,
-        date.year(),
-        date.month(),
-        date.day()
-    );
-    let mut pages = client
-        .list_objects_v2()
-        .bucket(&scope.location.bucket)
-        .prefix(prefix)
-        .into_paginator()
-        .send();
-    let mut keys = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| CallError::of("s3:ListObjectsV2", &error))?;
-        keys.extend(
-            page.contents
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|object| object.key)
-                .filter(|key| has_suffix(key, ".gz") || has_suffix(key, ".parquet")),
-        );
-    }
-    Ok(keys)
-}
-
-/// AWS writes its suffixes in lower case; keys are compared as they are.
-fn has_suffix(key: &str, suffix: &str) -> bool {
-    key.strip_suffix(suffix).is_some()
-}
-
-/// File names carry their time: `<account>_vpcflowlogs_<region>_<flow log>_20261014T0005Z_<hash>.log.gz`.
-fn delivered_in_first_hour(key: &str, day: Day) -> bool {
-    let date = day.date();
-    let hour = format!("_{:04}{:02}{:02}T00", date.year(), date.month(), date.day());
-    key.rsplit('/')
-        .next()
-        .is_some_and(|name| name.contains(&hour))
-}
-
-/// The sums of one file, and whether it could be read to its end.
+/// The sums of one file, and whether it could be read to its end. Only a file that S3 denies ends the reading.
 async fn read_file(
     client: &Client,
     scope: &Scope<'_>,
-    key: String,
+    file: File,
     day: Day,
+    room: &Semaphore,
 ) -> Result<(DayTraffic, bool), CallError> {
-    let object = client
-        .get_object()
-        .bucket(&scope.location.bucket)
-        .key(&key)
-        .send()
-        .await
-        .map_err(|error| CallError::of("s3:GetObject", &error))?;
-    let body = object.body.collect().await.map_err(|error| CallError {
-        operation: "s3:GetObject",
-        code: "BodyInterrupted".to_owned(),
-        detail: error.to_string(),
-    })?;
-    let (nats, ranges) = (Arc::clone(&scope.nat_interfaces), scope.ranges.clone());
-    let bytes = body.into_bytes();
-    // Inflating keeps a core busy: not on the thread that drives the network.
-    let sums = tokio::task::spawn_blocking(move || sum(&bytes, day, &nats, ranges.as_deref()));
-    let (traffic, outcome) = sums.await.map_err(|error| CallError {
-        operation: "s3:GetObject",
-        code: "Interrupted".to_owned(),
-        detail: error.to_string(),
-    })?;
-    if let Err(error) = &outcome {
-        tracing::warn!(key, %error, "flow-log file could not be read to its end");
+    let object = Object {
+        client,
+        bucket: &scope.location.bucket,
+        key: &file.key,
+    };
+    let mut traffic = DayTraffic::empty(day);
+    let outcome = match file.kind {
+        Kind::Gzip => read_text(object, scope, day, &mut traffic).await,
+        Kind::Parquet => read_parquet(object, file.size, scope, &mut traffic, room).await,
+    };
+    match outcome {
+        Ok(()) => Ok((traffic, true)),
+        // Deleted since it was listed, changed, or cut off again and again.
+        Err(Broken::Body(error))
+            if !matches!(
+                error.code.as_str(),
+                "NoSuchKey" | "PreconditionFailed" | "BodyInterrupted"
+            ) =>
+        {
+            Err(error)
+        }
+        Err(error) => {
+            tracing::warn!(key = file.key, %error, "flow-log file could not be read to its end");
+            Ok((traffic, false))
+        }
     }
-    Ok((traffic, outcome.is_ok()))
+}
+
+async fn read_text(
+    object: Object<'_>,
+    scope: &Scope<'_>,
+    day: Day,
+    traffic: &mut DayTraffic,
+) -> Result<(), Broken> {
+    let (feed, body) = body();
+    let watch = Arc::clone(&scope.watch);
+    // Inflating keeps a core busy: not on the thread that drives the network.
+    let reading = tokio::task::spawn_blocking(move || sum(body, day, &watch));
+    let (arrival, read) = tokio::join!(object.feed(feed), reading);
+    let (sums, outcome) = read?;
+    *traffic = sums;
+    arrival?;
+    Ok(outcome?)
 }
 
 fn sum(
-    gzip: &[u8],
+    body: Body,
     day: Day,
-    nats: &BTreeSet<String>,
-    ranges: Option<&IpRanges>,
-) -> (DayTraffic, Result<(), ReadError>) {
+    watch: &Watch,
+) -> (DayTraffic, Result<(), tollkeeper::flow_log::ReadError>) {
     let mut tally = DayTally::new(day);
-    let mut reader = Reader::new(
-        BufReader::with_capacity(BUFFER, MultiGzDecoder::new(gzip)),
-        None,
-    );
+    let gzip = MultiGzDecoder::new(BufReader::with_capacity(BUFFER / 4, body));
+    let mut reader = Reader::new(BufReader::with_capacity(BUFFER, gzip), None);
     let outcome = loop {
         match reader.next_record() {
-            Ok(Some(Ok(record))) => tally.count(&record, |id| nats.contains(id), ranges),
+            Ok(Some(Ok(record))) => tally.count(&record, watch),
             Ok(Some(Err(_))) => tally.bad_line(),
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
@@ -185,120 +178,65 @@ fn sum(
     (tally.traffic(), outcome)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::adapters::mocked;
-    use aws_sdk_s3::operation::{
-        get_object::GetObjectOutput, list_objects_v2::ListObjectsV2Output,
-    };
-    use aws_sdk_s3::primitives::ByteStream;
-    use aws_sdk_s3::types::Object;
-    use aws_smithy_mocks::mock;
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
-
-    const HEADER: &str =
-        "interface-id srcaddr dstaddr bytes start pkt-srcaddr pkt-dstaddr log-status";
-
-    fn gzip(text: &str) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn listing(keys: &[&str], next: Option<&str>) -> ListObjectsV2Output {
-        ListObjectsV2Output::builder()
-            .set_contents(Some(
-                keys.iter()
-                    .map(|key| Object::builder().key(*key).build())
-                    .collect(),
-            ))
-            .is_truncated(next.is_some())
-            .set_next_continuation_token(next.map(str::to_owned))
-            .build()
-    }
-
-    #[tokio::test]
-    async fn the_days_folder_and_the_next_days_first_hour_are_read() {
-        let day: Day = "2026-10-13".parse().unwrap();
-        let (start, end) = (day.start().as_second(), day.end().as_second());
-        let first_page = mock!(Client::list_objects_v2)
-            .match_requests(|request| {
-                request.prefix() == Some("team/AWSLogs/1/vpcflowlogs/us-east-1/2026/10/13/")
-            })
-            .then_output(|| {
-                listing(
-                    &["x_20261013T1205Z_a.log.gz", "x.parquet", "note.txt"],
-                    Some("more"),
-                )
-            });
-        let second_page = mock!(Client::list_objects_v2)
-            .match_requests(|request| request.continuation_token() == Some("more"))
-            .then_output(|| listing(&["x_20261013T1210Z_b.log.gz"], None));
-        let next_day = mock!(Client::list_objects_v2)
-            .match_requests(|request| {
-                request
-                    .prefix()
-                    .is_some_and(|prefix| prefix.ends_with("/10/14/"))
-            })
-            .then_output(|| {
-                listing(
-                    &["x_20261014T0005Z_c.log.gz", "x_20261014T0105Z_d.log.gz"],
-                    None,
-                )
-            });
-        let file = |text: String| {
-            mock!(Client::get_object).then_output(move || {
-                GetObjectOutput::builder()
-                    .body(ByteStream::from(gzip(&text)))
-                    .build()
-            })
+async fn read_parquet(
+    object: Object<'_>,
+    size: u64,
+    scope: &Scope<'_>,
+    traffic: &mut DayTraffic,
+    room: &Semaphore,
+) -> Result<(), Broken> {
+    let metadata = Arc::new(footer(object, size).await?);
+    let layout = Arc::new(Layout::of(&metadata)?);
+    for group in 0..metadata.num_row_groups() {
+        let ranges = layout.ranges(metadata.row_group(group));
+        let bytes: u64 = ranges.iter().map(|(_, length)| length).sum();
+        let units = bytes.min(COLUMNS_AT_ONCE).div_ceil(UNIT);
+        let Ok(_held) = room.acquire_many(u32::try_from(units).unwrap_or(0)).await else {
+            return Ok(()); // Never closed.
         };
-        let flow = |bytes: u64, start: i64| {
-            format!("eni-nat 10.0.1.5 10.0.0.9 {bytes} {start} 10.0.1.5 3.5.0.1 OK\n")
-        };
-        let a = file(format!(
-            "{HEADER}\n{}garbage\neni-nat - - - {start} - - SKIPDATA\n",
-            flow(100, start)
-        ));
-        let b = file(format!("{HEADER}\n{}", flow(200, end - 1)));
-        let c = file(format!(
-            "{HEADER}\n{}{}",
-            flow(400, end - 60),
-            flow(800, end)
-        ));
-        let client = mocked!(
-            aws_sdk_s3,
-            [&first_page, &second_page, &next_day, &a, &b, &c]
-        );
-        let scope = Scope {
-            location: &"s3://bucket/team".parse().unwrap(),
-            account: "1",
-            region: "us-east-1",
-            nat_interfaces: Arc::new(BTreeSet::from(["eni-nat".to_owned()])),
-            ranges: None,
-        };
-        let read = read_day(&client, &scope, day).await.unwrap();
-        assert_eq!(
-            read.traffic.bytes(),
-            700,
-            "by start; the flow of the next day is left to it"
-        );
-        assert_eq!((read.files, read.unread_files), (3, 1));
-        assert_eq!((read.traffic.skipped(), read.traffic.bad_lines), (1, 1));
+        let parts: Vec<(u64, bytes::Bytes)> = stream::iter(ranges)
+            .map(|(start, length)| async move {
+                Ok::<_, CallError>((start, object.range(start, length).await?))
+            })
+            .buffer_unordered(RANGES)
+            .try_collect()
+            .await?;
+        let (metadata, layout) = (Arc::clone(&metadata), Arc::clone(&layout));
+        let (watch, day) = (Arc::clone(&scope.watch), traffic.day);
+        let (sums, outcome) = tokio::task::spawn_blocking(move || {
+            let mut tally = DayTally::new(day);
+            let parts = Arc::new(Parts(parts));
+            let rows = metadata.row_group(group);
+            let outcome = layout.count(rows, &parts, &watch, &mut tally);
+            (tally.traffic(), outcome)
+        })
+        .await?;
+        traffic.merge(&sums);
+        outcome?;
     }
+    Ok(())
+}
 
-    #[test]
-    fn a_broken_file_keeps_what_was_read_and_says_so() {
-        let day: Day = "2026-10-13".parse().unwrap();
-        let line = format!(
-            "eni-nat 10.0.1.5 10.0.0.9 100 {} 10.0.1.5 3.5.0.1 OK\n",
-            day.start().as_second()
-        );
-        let mut bytes = gzip(&format!("{HEADER}\n{}", line.repeat(1000)));
-        bytes.truncate(bytes.len() - 12);
-        let (_, outcome) = sum(&bytes, day, &BTreeSet::from(["eni-nat".to_owned()]), None);
-        assert!(outcome.is_err());
+/// A Parquet file's footer: what lies where.
+async fn footer(object: Object<'_>, size: u64) -> Result<ParquetMetaData, Broken> {
+    let mut length = size.min(FOOTER);
+    let mut reader = ParquetMetaDataReader::new();
+    loop {
+        let tail = object.range(size - length, length).await?;
+        match reader.try_parse_sized(&tail, size) {
+            Ok(()) => return Ok(reader.finish()?),
+            Err(ParquetError::NeedMoreData(needed)) if (needed as u64) > length => {
+                length = size.min(needed as u64);
+                if length < needed as u64 {
+                    let short = format!("{size} bytes are too few for its footer");
+                    return Err(ParquetError::EOF(short).into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "flow_logs_tests.rs"]
+mod tests;

@@ -1,13 +1,13 @@
-//! Event source mappings of Kafka clusters whose pollers run on demand, from the Lambda API. Read-only.
+//! Event source mappings of Kafka clusters, from the Lambda API. Read-only.
 //!
-//! Self-managed mappings name their subnets and groups. MSK's pollers use the cluster's, which Lambda does not tell
-//! and this function does not ask MSK for: such a mapping comes without subnets. Provisioned pollers need no NAT.
+//! Self-managed mappings name their subnets and groups. MSK's pollers use the cluster's, which Lambda does not tell:
+//! such a mapping comes without them, and `kafka` asks MSK.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EndPointType, EventSourceMappingConfiguration, SourceAccessType};
 
 use crate::fault::CallError;
-use crate::measure::network::KafkaMapping;
+use crate::measure::network::{KafkaMapping, PollerMode, PollerSecret};
 
 /// The mappings, in order of their ids.
 pub async fn kafka_mappings(client: &Client) -> Result<Vec<KafkaMapping>, CallError> {
@@ -20,7 +20,7 @@ pub async fn kafka_mappings(client: &Client) -> Result<Vec<KafkaMapping>, CallEr
     while let Some(mapping) = pages.next().await {
         let mapping =
             mapping.map_err(|error| CallError::of("lambda:ListEventSourceMappings", &error))?;
-        if is_kafka(&mapping) && mapping.provisioned_poller_config().is_none() {
+        if is_kafka(&mapping) {
             mappings.push(own(&mapping));
         }
     }
@@ -59,7 +59,40 @@ fn own(mapping: &EventSourceMappingConfiguration) -> KafkaMapping {
             .and_then(|endpoints| endpoints.get(&EndPointType::KafkaBootstrapServers))
             .cloned()
             .unwrap_or_default(),
+        cluster_arn: mapping.event_source_arn().map(str::to_owned),
+        mode: mode(mapping),
+        disabled: matches!(mapping.state(), Some("Disabled" | "Disabling")),
+        secret: secret(mapping),
     }
+}
+
+fn mode(mapping: &EventSourceMappingConfiguration) -> PollerMode {
+    let count = |pollers: Option<i32>| pollers.and_then(|pollers| u32::try_from(pollers).ok());
+    mapping
+        .provisioned_poller_config()
+        .map_or(PollerMode::OnDemand, |config| {
+            PollerMode::Provisioned(
+                count(config.minimum_pollers()),
+                count(config.maximum_pollers()),
+            )
+        })
+}
+
+fn secret(mapping: &EventSourceMappingConfiguration) -> PollerSecret {
+    use SourceAccessType::{
+        BasicAuth, ClientCertificateTlsAuth, SaslScram256Auth, SaslScram512Auth,
+    };
+    let mut kinds = mapping
+        .source_access_configurations()
+        .iter()
+        .filter_map(|access| access.r#type());
+    kinds
+        .find_map(|kind| match kind {
+            ClientCertificateTlsAuth => Some(PollerSecret::ClientCertificate),
+            BasicAuth | SaslScram256Auth | SaslScram512Auth => Some(PollerSecret::Password),
+            _ => None,
+        })
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -97,10 +130,14 @@ mod tests {
                 SourceAccessType::VpcSecurityGroup,
                 "security_group:sg-pollers",
             ))
+            .source_access_configurations(access(
+                SourceAccessType::SaslScram512Auth,
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:kafka",
+            ))
     }
 
     #[tokio::test]
-    async fn on_demand_kafka_mappings_are_kept_and_others_left_out() {
+    async fn kafka_mappings_are_kept_with_their_mode_and_others_left_out() {
         let rule = aws_smithy_mocks::mock!(Client::list_event_source_mappings).then_output(|| {
             let arn = |id: &str, arn: &str| {
                 EventSourceMappingConfiguration::builder()
@@ -116,7 +153,12 @@ mod tests {
                 ))
                 .event_source_mappings(
                     self_managed("provisioned")
-                        .provisioned_poller_config(ProvisionedPollerConfig::builder().build())
+                        .provisioned_poller_config(
+                            ProvisionedPollerConfig::builder()
+                                .minimum_pollers(2)
+                                .build(),
+                        )
+                        .state("Disabled")
                         .build(),
                 )
                 .event_source_mappings(self_managed("own").build())
@@ -126,12 +168,23 @@ mod tests {
             .await
             .unwrap();
         let ids: Vec<&str> = mappings.iter().map(|mapping| mapping.id.as_str()).collect();
-        assert_eq!(ids, ["msk", "own"]);
-        assert!(
-            mappings[0].subnets.is_empty(),
-            "the cluster's, unknown here"
+        assert_eq!(ids, ["msk", "own", "provisioned"]);
+        let msk = &mappings[0];
+        assert!(msk.subnets.is_empty(), "the cluster's, unknown here");
+        assert_eq!(
+            msk.cluster_arn.as_deref(),
+            Some("arn:aws:kafka:us-east-1:123456789012:cluster/c/1")
+        );
+        let provisioned = &mappings[2];
+        assert_eq!(
+            (provisioned.mode, provisioned.disabled),
+            (PollerMode::Provisioned(Some(2), None), true)
         );
         let own = &mappings[1];
+        assert_eq!(
+            (own.mode, own.disabled, own.secret),
+            (PollerMode::OnDemand, false, PollerSecret::Password)
+        );
         assert_eq!(
             (own.function.as_str(), own.subnets.as_slice()),
             (

@@ -1,13 +1,16 @@
 //! The detector's items in the Ledger table: incidents, the interface inventory and what each night did.
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, TryStreamExt, stream};
-use serde::Serialize;
 use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
 use tollkeeper::ledger;
 use tollkeeper::plan::PlanSummary;
 use tollkeeper::time::Day;
 
 use crate::incident::Incident;
+use crate::incident::keep::Incidents;
+use crate::incident::night::PlaceNight;
 use crate::measure::inventory::Stay;
 
 /// Writes in flight.
@@ -30,7 +33,7 @@ impl Ledger {
         }
     }
 
-    /// The incidents of a series, oldest first.
+    /// The incidents of a series with their versions, oldest first.
     pub async fn incidents(&self, series: &str) -> Result<Vec<Versioned<Incident>>, TableError> {
         let pk = ledger::incidents_pk(&self.account, &self.region);
         self.table.query(&pk, &format!("{series}#")).await
@@ -73,12 +76,29 @@ impl Ledger {
     }
 
     /// Notes what a night did.
-    pub async fn put_night(&self, day: Day, night: &impl Serialize) -> Result<(), TableError> {
-        let key = ledger::night(&self.account, &self.region, day);
+    pub async fn put_night(&self, night: &PlaceNight) -> Result<(), TableError> {
+        let key = ledger::night(&self.account, &self.region, night.day);
         self.table
             .put(&key.pk, &key.sk, night, &Condition::Always)
             .await
             .map(|_| ())
+    }
+
+    /// What the nights of some days did; days without one are absent.
+    pub async fn nights(
+        &self,
+        days: impl Iterator<Item = Day>,
+    ) -> Result<BTreeMap<Day, PlaceNight>, TableError> {
+        stream::iter(days)
+            .map(|day| async move {
+                let key = ledger::night(&self.account, &self.region, day);
+                let night: Option<PlaceNight> = self.table.get(&key.pk, &key.sk).await?;
+                Ok(night.map(|night| (day, night)))
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_filter_map(|night| async move { Ok(night) })
+            .try_collect()
+            .await
     }
 
     /// The remediator's plan summaries.
@@ -86,5 +106,15 @@ impl Ledger {
         self.table
             .query(&ledger::plans_pk(&self.account, &self.region), "")
             .await
+    }
+}
+
+impl Incidents for Ledger {
+    async fn read(&self, series: &str) -> Result<Vec<Versioned<Incident>>, TableError> {
+        self.incidents(series).await
+    }
+
+    async fn write(&self, incident: &Incident, version: i64) -> Result<Put, TableError> {
+        self.put_incident(incident, version).await
     }
 }

@@ -101,4 +101,61 @@ mod tests {
         assert_eq!((traffic.bytes(), traffic.skipped()), (300, 2));
         assert!((units - 14.0).abs() < 1e-9, "2.5 and 23 times 0.5: {units}");
     }
+
+    /// An item as the consumer writes it.
+    fn item_of(traffic: &Traffic) -> HashMap<String, AttributeValue> {
+        let number = |value: u64| AttributeValue::N(value.to_string());
+        let sums = |sums: &tollkeeper::rollup::Sums| {
+            AttributeValue::M(HashMap::from([
+                ("bytes".to_owned(), number(sums.bytes)),
+                ("packets".to_owned(), number(sums.packets)),
+                ("flows".to_owned(), number(sums.flows)),
+            ]))
+        };
+        let cells = traffic
+            .cells
+            .iter()
+            .map(|(key, cell)| (key.clone(), sums(cell)));
+        HashMap::from([
+            ("cells".to_owned(), AttributeValue::M(cells.collect())),
+            ("unclassified".to_owned(), sums(&traffic.unclassified)),
+            ("skipped".to_owned(), number(traffic.skipped)),
+        ])
+    }
+
+    #[tokio::test]
+    async fn the_same_records_give_the_same_sums_from_the_table_as_from_their_lines() {
+        use crate::explain::sums::tests::{FIELDS, lines, of_lines, watch};
+        use tollkeeper::flow_log::{Format, LineReader};
+        use tollkeeper::rollup::Counted;
+
+        let day: Day = "2026-10-13".parse().unwrap();
+        let (lines, watch) = (lines(day), watch());
+        let format = Format::parse(FIELDS).unwrap();
+        let mut reader = LineReader::new(Some(&format));
+        // Two shards an hour, as two partitions write them.
+        let mut items: HashMap<(String, usize), Traffic> = HashMap::new();
+        for (number, line) in lines.iter().enumerate() {
+            let record = reader.read(line.as_bytes()).unwrap().unwrap();
+            let pk = traffic_pk("1", record.recorder(), record.hour().unwrap());
+            let counted = Counted::of(&record, None).unwrap();
+            if counted != Counted::Nothing {
+                items.entry((pk, number % 2)).or_default().count(&counted);
+            }
+        }
+        let query = aws_smithy_mocks::mock!(Client::query).then_compute_output(move |request| {
+            let pk = request.expression_attribute_values().unwrap()[":pk"]
+                .as_s()
+                .unwrap()
+                .clone();
+            let shards = (0..2).filter_map(|shard| Some(item_of(items.get(&(pk.clone(), shard))?)));
+            QueryOutput::builder()
+                .set_items(Some(shards.collect()))
+                .build()
+        });
+        let table = Table::new(mocked!(aws_sdk_dynamodb, MatchAny, [&query]), "rollups");
+        let nats: Vec<String> = watch.nats.iter().cloned().collect();
+        let (traffic, _) = read_day(&table, "1", &nats, day).await.unwrap();
+        assert_eq!(traffic.hours, of_lines(FIELDS, &lines, &watch, day).hours);
+    }
 }

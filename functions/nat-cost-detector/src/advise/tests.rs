@@ -1,12 +1,15 @@
-use tollkeeper::finding::Direction;
+use tollkeeper::finding::{Direction, Remedy};
+use tollkeeper::prices;
 
 use super::*;
 use crate::explain::attribute::{Certainty, Figures};
+use crate::explain::pollers;
 use crate::fixture;
+use crate::measure::network::Endpoint;
 
-const GB: u64 = 1 << 30;
+pub(super) const GB: u64 = 1 << 30;
 
-fn flow(interface: &str, service: &str, region: &str, direction: Direction) -> Flow {
+pub(super) fn flow(interface: &str, service: &str, region: &str, direction: Direction) -> Flow {
     let interface = fixture::interface(interface);
     Flow {
         nat_gateway_id: "nat-a".to_owned(),
@@ -18,7 +21,7 @@ fn flow(interface: &str, service: &str, region: &str, direction: Direction) -> F
     }
 }
 
-fn flows(rows: &[(&str, &str, &str, u64)]) -> Flows {
+pub(super) fn flows(rows: &[(&str, &str, &str, u64)]) -> Flows {
     rows.iter()
         .map(|(interface, service, region, bytes)| {
             let figures = Figures {
@@ -30,7 +33,7 @@ fn flows(rows: &[(&str, &str, &str, u64)]) -> Flows {
         .collect()
 }
 
-fn advice(flows: &Flows, network: &Network) -> Vec<Advice> {
+pub(super) fn advice(flows: &Flows, network: &Network) -> Vec<Advice> {
     advise(Situation {
         flows,
         network,
@@ -108,10 +111,11 @@ fn endpoints_that_cost_more_than_they_save_are_not_advised() {
 #[test]
 fn an_endpoint_that_exists_already_is_named() {
     let mut network = fixture::network();
-    network.endpoints.push(crate::measure::network::Endpoint {
+    network.endpoints.push(Endpoint {
         id: "vpce-1".to_owned(),
         vpc_id: fixture::VPC.to_owned(),
         service_name: "com.amazonaws.us-east-1.s3".to_owned(),
+        ..Default::default()
     });
     let advice = advice(
         &flows(&[("eni-builder", "S3", "us-east-1", 100 * GB)]),

@@ -1,31 +1,50 @@
-//! Decides whether a day is out of the ordinary, from the daily volumes before it.
+//! Decides whether a day is out of the ordinary, from the daily volumes before it. Pure: no I/O, no clock.
 //!
-//! Two views on a log scale, each with a robust centre for every weekday and one robust scale: the *level* of the last
-//! fourteen days under a weekly profile, and the *same weekdays* of the last eight weeks. The larger deviation counts.
-//! What is significant must also matter: gates in dollars and percent. This module refuses to know where the volumes
-//! come from and what was told before.
+//! - `points`: the history on a log scale. Missing days are absent, never zero.
+//! - `model`: what is usual. Level, slow trend, weekly profile, the month's first day, and noise with heavy tails that
+//!   remembers yesterday; fitted robustly, with priors that carry short histories.
+//! - `evidence`: how much better a leak that began in the last days (a spike, a lasting shift, a ramp, a busy weekend)
+//!   explains them than noise does. One yardstick for all shapes, for falls as for rises.
+//! - `calibration`: how much evidence raises an alarm in this series.
+//! - `hours`: the rule for running hours, which are a count of gateways and no noisy volume.
+//!
+//! What is significant must also matter: gates in dollars and percent. Falls are scored (below zero) for the record and
+//! never alarm.
+//!
+//! **A lasting shift becomes usual** in two ways. What was reported (the days of incidents) is left out of the history at
+//! first, so that a leak is not usual while people work on it; once it has lasted [`ACCEPTED_DAYS`] its days are history
+//! again, at a level of their own. What nobody reported is found in the history itself once it has lasted ten days, and
+//! becomes a level of its own likewise.
+//!
+//! This module refuses to know where the volumes come from, what was told, and what is done about it.
+
+mod calibration;
+mod evidence;
+pub mod hours;
+mod judgement;
+mod linear;
+mod model;
+mod points;
+mod words;
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use tollkeeper::finding::Confidence;
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::tell::text::{human_bytes, weekday_name};
+use self::judgement::{Judgement, Weighed};
+use self::points::Points;
+use crate::tell::text::human_bytes;
 
-/// Robust deviations that raise an alarm: score 1.
-const THRESHOLD: f64 = 4.0;
 /// Days of history from which the detector trusts its own scale.
 pub const ENOUGH_DAYS: usize = 14;
-/// Log-scale deviation below which no series is thought to be quiet: five percent.
-const SMALLEST_SCALE: f64 = 0.05;
-/// Log-scale deviation assumed while the history is short.
-const PRIOR_SCALE: f64 = 0.25;
-const LEVEL_DAYS: usize = 14;
-const SAME_WEEKDAYS: usize = 8;
+/// Days of history that count: thirty weeks. Older ones say little about today.
+const HISTORY_DAYS: i64 = 210;
+/// Days after which a reported shift that goes on is the new level.
+pub const ACCEPTED_DAYS: i64 = 14;
 
 /// What an alarm must exceed to matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +77,25 @@ impl Range {
     }
 }
 
+/// Days that an incident covered: people know of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reported {
+    /// First day.
+    pub from: Day,
+    /// First day that was usual again; `None` while it goes on.
+    pub until: Option<Day>,
+}
+
 /// What the history says about a day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// Significant, and beyond the gates.
     pub anomalous: bool,
-    /// Deviation over the threshold: above 1 is significant.
+    /// Evidence over the threshold: above 1 is a significant rise, below -1 a significant fall.
     pub score: Decimal,
-    /// Usual range of each weekday, Monday first: what an incident freezes.
+    /// Usual range of each weekday, Monday first, whatever the day before was: what an incident freezes.
     pub weekdays: [Range; 7],
-    /// Usual range of the day itself.
+    /// Range of the day itself that raises no alarm. Yesterday counts, so it may differ from its weekday's.
     pub range: Range,
     /// How sure the verdict is.
     pub confidence: Confidence,
@@ -77,17 +105,7 @@ pub struct Verdict {
     pub history_days: usize,
 }
 
-/// One view: a centre for each weekday and a scale, on the log scale.
-struct View {
-    name: &'static str,
-    centres: [f64; 7],
-    scale: f64,
-}
-
-/// Judges a day by the days before it; days at or after it in `history` are ignored.
-///
-/// Leading days without any traffic are no history. With none left, all traffic is new: anomalous where it passes
-/// the dollar gate, with low confidence.
+/// Judges a day by the days before it, of which nothing was reported. See [`detect_after`].
 pub fn detect(
     history: &BTreeMap<Day, u64>,
     day: Day,
@@ -95,49 +113,87 @@ pub fn detect(
     gates: Gates,
     prices: &RegionPrices,
 ) -> Verdict {
+    detect_after(&[], history, day, observed, gates, prices)
+}
+
+/// Judges a day by the days before it; days at or after it in `history` are ignored.
+///
+/// Leading days without any traffic are no history. With none left, all traffic is new: anomalous where it passes
+/// the dollar gate, with low confidence.
+pub fn detect_after(
+    reported: &[Reported],
+    history: &BTreeMap<Day, u64>,
+    day: Day,
+    observed: u64,
+    gates: Gates,
+    prices: &RegionPrices,
+) -> Verdict {
+    let Some((judgement, history_days)) = judgement(reported, history, day) else {
+        return all_new(day, observed, gates, prices);
+    };
+    let as_range = |(low, expected, high)| Range {
+        low,
+        expected,
+        high,
+    };
+    let range = as_range(judgement.range());
+    let weighed = judgement.weigh(observed);
+    Verdict {
+        anomalous: weighed.score > 1.0 && range.is_exceeded(observed, gates, prices),
+        score: decimal(weighed.score),
+        weekdays: std::array::from_fn(|weekday| as_range(judgement.weekday(weekday))),
+        range,
+        confidence: if history_days < ENOUGH_DAYS {
+            Confidence::Low
+        } else {
+            Confidence::High
+        },
+        reason: words::reason(day, observed, &range, weighed, judgement.threshold),
+        history_days,
+    }
+}
+
+/// The score alone, unrounded and without the gates, as benchmarks compare it; `None` without any history.
+pub fn score(history: &BTreeMap<Day, u64>, day: Day, observed: u64) -> Option<f64> {
+    let (judgement, _) = judgement(&[], history, day)?;
+    let Weighed { score, .. } = judgement.weigh(observed);
+    Some(score)
+}
+
+fn judgement(
+    reported: &[Reported],
+    history: &BTreeMap<Day, u64>,
+    day: Day,
+) -> Option<(Judgement, usize)> {
     let days: Vec<(Day, u64)> = history
-        .range(..day)
+        .range(day.plus(-HISTORY_DAYS)..day)
         .skip_while(|(_, bytes)| **bytes == 0)
+        .filter(|(known, _)| !reported.iter().any(|incident| incident.hides(**known, day)))
         .map(|(day, bytes)| (*day, *bytes))
         .collect();
-    if days.is_empty() {
-        return all_new(day, observed, gates, prices);
-    }
-    let volumes: Vec<f64> = days.iter().map(|(_, bytes)| float(*bytes)).collect();
-    // Keeps days without traffic finite; relative, so that the verdict does not depend on the unit.
-    let offset = median(&volumes) / 100.0 + 1.0;
-    let logs: Vec<(usize, f64)> = days
+    let steps: Vec<Day> = reported
         .iter()
-        .zip(&volumes)
-        .map(|((day, _), volume)| (usize::from(day.weekday()), (volume + offset).ln()))
+        .filter(|incident| incident.is_accepted(day))
+        .flat_map(|incident| [Some(incident.from), incident.until])
+        .flatten()
         .collect();
-    let weekday = usize::from(day.weekday());
-    let x = (float(observed) + offset).ln();
-    let deviation = |view: &View| (x - view.centres[weekday]) / view.scale;
-    let level = level_view(&logs);
-    let view = match same_weekday_view(&logs) {
-        Some(same) if deviation(&same) > deviation(&level) => same,
-        _ => level,
-    };
-    let weekdays = view.centres.map(|centre| Range {
-        low: bytes((centre - THRESHOLD * view.scale).exp() - offset),
-        expected: bytes(centre.exp() - offset),
-        high: bytes((centre + THRESHOLD * view.scale).exp() - offset),
-    });
-    let range = weekdays[weekday];
-    let confidence = if days.len() < ENOUGH_DAYS {
-        Confidence::Low
-    } else {
-        Confidence::High
-    };
-    Verdict {
-        anomalous: range.is_exceeded(observed, gates, prices),
-        score: decimal(deviation(&view) / THRESHOLD),
-        reason: reason(day, observed, &range, &view, deviation(&view)),
-        weekdays,
-        range,
-        confidence,
-        history_days: days.len(),
+    let count = days.len();
+    let points = Points::new(&days)?;
+    Some((Judgement::new(points, &steps, day), count))
+}
+
+impl Reported {
+    /// Whether it has lasted so long, by `today`, that its level is the new one.
+    fn is_accepted(&self, today: Day) -> bool {
+        let end = self.until.map_or(today, |until| until.min(today));
+        end.days_since(self.from) >= ACCEPTED_DAYS
+    }
+
+    /// Whether a day says nothing about what is usual today.
+    fn hides(&self, known: Day, today: Day) -> bool {
+        self.from <= known
+            && self.until.is_none_or(|until| known < until)
+            && !self.is_accepted(today)
     }
 }
 
@@ -160,131 +216,6 @@ fn all_new(day: Day, observed: u64, gates: Gates, prices: &RegionPrices) -> Verd
         ),
         history_days: 0,
     }
-}
-
-fn reason(day: Day, observed: u64, range: &Range, view: &View, deviation: f64) -> String {
-    let times = if range.expected == 0 {
-        "new traffic".to_owned()
-    } else {
-        format!("{:.1} times", float(observed) / float(range.expected))
-    };
-    format!(
-        "{times} the usual {}: {} against {} (up to {} is usual); {deviation:.1} robust deviations from the {}, of \
-         which {THRESHOLD:.0} raise an alarm",
-        weekday_name(day),
-        human_bytes(observed),
-        human_bytes(range.expected),
-        human_bytes(range.high),
-        view.name,
-    )
-}
-
-/// Weekly profile over the whole history, level from the last fourteen days.
-fn level_view(logs: &[(usize, f64)]) -> View {
-    let profile = weekly_profile(logs);
-    let flat: Vec<f64> = logs
-        .iter()
-        .map(|(weekday, x)| x - profile[*weekday])
-        .collect();
-    let level_before = |index: usize| median(&flat[index.saturating_sub(LEVEL_DAYS)..index]);
-    let residuals: Vec<f64> = (3..flat.len())
-        .map(|index| flat[index] - level_before(index))
-        .collect();
-    // A handful of days says little about what is usual among them: a scale is assumed.
-    let (shift, scale) = if logs.len() < ENOUGH_DAYS {
-        (0.0, PRIOR_SCALE)
-    } else {
-        centre_and_scale(&residuals)
-    };
-    let level = level_before(flat.len()) + shift;
-    View {
-        name: "level of the last 14 days",
-        centres: profile.map(|offset| level + offset),
-        scale,
-    }
-}
-
-/// What each weekday adds to the fortnight around it; nothing while there are fewer than two weeks.
-fn weekly_profile(logs: &[(usize, f64)]) -> [f64; 7] {
-    let mut profile = [0.0; 7];
-    if logs.len() < ENOUGH_DAYS {
-        return profile;
-    }
-    for (weekday, slot) in profile.iter_mut().enumerate() {
-        let around: Vec<f64> = logs
-            .iter()
-            .enumerate()
-            .filter(|(_, (day, _))| *day == weekday)
-            .map(|(index, (_, x))| {
-                // A fortnight inside the history, so that every weekday weighs the same.
-                let first = index.saturating_sub(7).min(logs.len() - ENOUGH_DAYS);
-                let near: Vec<f64> = logs[first..first + ENOUGH_DAYS]
-                    .iter()
-                    .map(|(_, x)| *x)
-                    .collect();
-                x - median(&near)
-            })
-            .collect();
-        *slot = median(&around);
-    }
-    profile
-}
-
-/// The last eight same weekdays; `None` before every weekday was seen three times and two weeks could be judged.
-fn same_weekday_view(logs: &[(usize, f64)]) -> Option<View> {
-    let mut seen: [Vec<f64>; 7] = Default::default();
-    let mut residuals = Vec::new();
-    for (weekday, x) in logs {
-        let before = &mut seen[*weekday];
-        if before.len() >= 3 {
-            residuals.push(x - median(latest(before)));
-        }
-        before.push(*x);
-    }
-    if residuals.len() < ENOUGH_DAYS || seen.iter().any(|days| days.len() < 3) {
-        return None;
-    }
-    let (shift, scale) = centre_and_scale(&residuals);
-    Some(View {
-        name: "same weekday of the last 8 weeks",
-        centres: seen.map(|days| median(latest(&days)) + shift),
-        scale,
-    })
-}
-
-fn latest(days: &[f64]) -> &[f64] {
-    &days[days.len().saturating_sub(SAME_WEEKDAYS)..]
-}
-
-/// Median, and the median absolute deviation as a standard deviation, never under the smallest.
-fn centre_and_scale(residuals: &[f64]) -> (f64, f64) {
-    let centre = median(residuals);
-    let distances: Vec<f64> = residuals.iter().map(|r| (r - centre).abs()).collect();
-    (centre, (1.4826 * median(&distances)).max(SMALLEST_SCALE))
-}
-
-/// Median; 0 of nothing.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "statistics need no more than 53 bits"
-)]
-fn float(bytes: u64) -> f64 {
-    bytes as f64
-}
-
-fn bytes(value: f64) -> u64 {
-    value.max(0.0).round().to_u64().unwrap_or(u64::MAX)
 }
 
 /// Two places, and never beyond what a reader can use.

@@ -1,11 +1,17 @@
 //! Explains an excess by the flows that rose, so that causes and the unexplained rest add up to it exactly.
 //!
-//! Every flow's change against the baseline is signed. A fall elsewhere cannot be assigned to one rise, so falls are
-//! netted off all rises in proportion; where the net rise is larger than the excess (the baseline day was quieter than
-//! the expectation), all rises are scaled down to it. So: causes ≤ excess, and the rest is `unexplained`. Without a
-//! baseline nobody knows what rose: the excess is spread over the day's traffic by volume, and the text says so.
+//! Every flow's change against the mean of the baseline days is signed. Flows rise and fall of themselves, so with two
+//! or more baseline days only clear changes count: those beyond the scatter of the flow's own days, and beyond what
+//! is usual of all flows. A fall where SKIPDATA hid flows is none: it may be what was hidden. What only moved is netted
+//! off first: the same source and far end at another gateway, then what a source that is new at a gateway took over
+//! from others with the same far end. Any other fall cannot be assigned to one rise, so it is netted off all rises in
+//! proportion; where the net rise is larger than the excess (the baseline days were quieter than the expectation), all
+//! rises are scaled down to it. So: causes ≤ excess, and the rest is `unexplained`. Without a baseline nobody knows
+//! what rose: the excess is spread over the day's traffic by volume, and the text says so.
 
-use std::collections::BTreeSet;
+mod scatter;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Cause, FurtherCauses, Volume};
@@ -26,6 +32,10 @@ pub struct Explanation {
     pub further: Option<FurtherCauses>,
     /// What no cause accounts for.
     pub unexplained: Volume,
+    /// Bytes by which flows without a clear change rose in all, net of their falls.
+    pub usual_rises: u64,
+    /// The flow that may hide the largest rise in its usual scatter, and how large, bytes.
+    pub blind_spot: Option<(Flow, u64)>,
 }
 
 /// Bytes and their price at the gateway, in whole cents.
@@ -42,11 +52,12 @@ pub fn unexplained(excess: u64, prices: &RegionPrices) -> Explanation {
         causes: Vec::new(),
         further: None,
         unexplained: volume(excess, prices),
+        usual_rises: 0,
+        blind_spot: None,
     }
 }
 
-/// Causes of an excess, from a day's flows and those of the quiet days it is compared with (their mean; none: see
-/// the module). `observed` is the day's volume as detected, bytes.
+/// [`explain_with_gaps`] of a day whose logs skipped nothing.
 pub fn explain(
     today: &Flows,
     quiet_days: &[Flows],
@@ -54,11 +65,30 @@ pub fn explain(
     excess: u64,
     prices: &RegionPrices,
 ) -> Explanation {
+    explain_with_gaps(
+        today,
+        quiet_days,
+        (observed, excess),
+        &BTreeSet::new(),
+        prices,
+    )
+}
+
+/// Causes of an excess, from a day's flows and those of the quiet days it is compared with (their mean; none: see
+/// the module). Volume and excess of the day are as detected, bytes. `gaps` are the gateways whose logs skipped flows.
+pub fn explain_with_gaps(
+    today: &Flows,
+    quiet_days: &[Flows],
+    (observed, excess): (u64, u64),
+    gaps: &BTreeSet<String>,
+    prices: &RegionPrices,
+) -> Explanation {
     let changes = if quiet_days.is_empty() {
         by_volume(today, observed, excess)
     } else {
-        by_change(today, quiet_days, excess)
+        by_change(today, quiet_days, excess, gaps)
     };
+    let (usual_rises, blind_spot) = doubts(&changes, excess);
     let mut causes: Vec<Cause> = changes
         .into_iter()
         .filter(|change| change.contribution > 0)
@@ -96,6 +126,8 @@ pub fn explain(
             bytes: excess - named.bytes,
             cost: Money::usd(all.cost.amount - named.cost.amount),
         },
+        usual_rises,
+        blind_spot,
     }
 }
 
@@ -110,42 +142,113 @@ struct Change<'a> {
     flow: &'a Flow,
     bytes: u64,
     baseline: u64,
+    /// A change up to this is usual; `None` where the baseline does not tell.
+    usual: Option<u64>,
     contribution: u64,
 }
 
-fn by_change<'a>(today: &'a Flows, quiet_days: &'a [Flows], excess: u64) -> Vec<Change<'a>> {
-    let flows: BTreeSet<&Flow> = today
-        .keys()
-        .chain(quiet_days.iter().flat_map(Flows::keys))
-        .collect();
-    let bytes_on = |flows: &Flows, flow: &Flow| flows.get(flow).map_or(0, |figures| figures.bytes);
-    let mut changes: Vec<Change<'a>> = flows
-        .into_iter()
-        .map(|flow| Change {
-            flow,
-            bytes: bytes_on(today, flow),
-            baseline: quiet_days
-                .iter()
-                .map(|day| bytes_on(day, flow))
-                .sum::<u64>()
-                / quiet_days.len() as u64,
-            contribution: 0,
-        })
-        .collect();
-    let rises: u128 = changes
+impl Change<'_> {
+    fn is_clear(&self) -> bool {
+        self.usual
+            .is_none_or(|usual| self.bytes.abs_diff(self.baseline) > usual)
+    }
+
+    fn rise(&self) -> u64 {
+        self.bytes.saturating_sub(self.baseline)
+    }
+
+    fn fall(&self) -> u64 {
+        self.baseline.saturating_sub(self.bytes)
+    }
+}
+
+/// What the unclear changes add up to, and the widest scatter that a rise of a hundredth of the excess could hide in.
+fn doubts(changes: &[Change<'_>], excess: u64) -> (u64, Option<(Flow, u64)>) {
+    let unclear = || changes.iter().filter(|change| !change.is_clear());
+    let rises: u128 = unclear().map(|change| u128::from(change.rise())).sum();
+    let falls: u128 = unclear().map(|change| u128::from(change.fall())).sum();
+    let widest = unclear()
+        .filter_map(|change| Some((change.flow, change.usual?)))
+        .filter(|(_, usual)| *usual > excess / 100)
+        .max_by_key(|(_, usual)| *usual);
+    let net = rises.saturating_sub(falls).min(u128::from(excess));
+    (
+        u64::try_from(net).unwrap_or(excess),
+        widest.map(|(flow, usual)| (flow.clone(), usual)),
+    )
+}
+
+fn by_change<'a>(
+    today: &'a Flows,
+    quiet_days: &'a [Flows],
+    excess: u64,
+    gaps: &BTreeSet<String>,
+) -> Vec<Change<'a>> {
+    let mut changes = scatter::changes(today, quiet_days);
+    let mut moves: Vec<Move> = changes
         .iter()
-        .map(|c| u128::from(c.bytes.saturating_sub(c.baseline)))
-        .sum();
-    let falls: u128 = changes
-        .iter()
-        .map(|c| u128::from(c.baseline.saturating_sub(c.bytes)))
-        .sum();
+        .map(|change| Move::of(change, gaps))
+        .collect();
+    // Moved to another gateway; then taken over by a source that is new there.
+    net(&changes, &mut moves, Flow::ends, |_| true);
+    let role = |flow: &'a Flow| {
+        let (_, service, region, direction) = flow.ends();
+        (&flow.nat_gateway_id, service, region, direction)
+    };
+    net(&changes, &mut moves, role, |change| change.baseline == 0);
+    let rises: u128 = moves.iter().map(|left| u128::from(left.rise)).sum();
+    let falls: u128 = moves.iter().map(|left| u128::from(left.fall)).sum();
     let explained = rises.saturating_sub(falls).min(u128::from(excess));
-    for change in &mut changes {
-        let rise = change.bytes.saturating_sub(change.baseline);
-        change.contribution = share(rise, explained, rises);
+    for (change, left) in changes.iter_mut().zip(moves) {
+        change.contribution = share(left.rise, explained, rises);
     }
     changes
+}
+
+/// What is left of a clear change while rises and falls that belong together are netted off.
+struct Move {
+    rise: u64,
+    fall: u64,
+}
+
+impl Move {
+    fn of(change: &Change<'_>, gaps: &BTreeSet<String>) -> Self {
+        let clear = change.is_clear();
+        let told = clear && !gaps.contains(&change.flow.nat_gateway_id);
+        Self {
+            rise: if clear { change.rise() } else { 0 },
+            fall: if told { change.fall() } else { 0 },
+        }
+    }
+}
+
+/// Nets falls off those rises of the same group that may take them, all of a group in proportion.
+fn net<'a, K: Ord>(
+    changes: &[Change<'a>],
+    moves: &mut [Move],
+    group: impl Fn(&'a Flow) -> K,
+    takes: impl Fn(&Change<'a>) -> bool,
+) {
+    let mut groups: BTreeMap<K, (u128, u128)> = BTreeMap::new();
+    for (change, left) in changes.iter().zip(moves.iter()) {
+        let (rises, falls) = groups.entry(group(change.flow)).or_default();
+        *rises += if takes(change) {
+            u128::from(left.rise)
+        } else {
+            0
+        };
+        *falls += u128::from(left.fall);
+    }
+    for (change, left) in changes.iter().zip(moves) {
+        let Some((rises, falls)) = groups.get(&group(change.flow)) else {
+            continue;
+        };
+        let both = (*rises).min(*falls);
+        if takes(change) {
+            left.rise -= share(left.rise, both, *rises);
+        }
+        left.fall -= share(left.fall, both, *falls);
+    }
 }
 
 fn by_volume(today: &Flows, observed: u64, excess: u64) -> Vec<Change<'_>> {
@@ -162,6 +265,7 @@ fn by_volume(today: &Flows, observed: u64, excess: u64) -> Vec<Change<'_>> {
                 flow,
                 bytes: figures.bytes,
                 baseline: figures.bytes - contribution,
+                usual: None,
                 contribution,
             }
         })

@@ -6,7 +6,8 @@ use tollkeeper::time::Day;
 
 use super::*;
 use crate::explain::attribute::{Certainty, Directory, Figures, attribute};
-use crate::explain::traffic::DayTally;
+use crate::explain::surroundings::Surroundings;
+use crate::explain::traffic::{DayTally, Side, Watch};
 use crate::fixture;
 use crate::measure::inventory::{Inventory, Stay};
 
@@ -77,6 +78,64 @@ fn a_rise_beyond_the_excess_is_scaled_down_to_it() {
 }
 
 #[test]
+fn only_changes_beyond_the_usual_scatter_are_causes() {
+    let week = |web, builder| flows(&[("eni-web", "S3", web), ("eni-builder", "S3", builder)]);
+    let quiet = [
+        week(900, 1000),
+        week(1000, 1100),
+        week(1100, 1000),
+        week(1000, 900),
+    ];
+    let today = week(1_250, 2_000);
+    let explanation = explain(&today, &quiet, 3_250, 1_250, usd());
+    assert_eq!(
+        contributions(&explanation),
+        [("image-builder S3".to_owned(), 1_000)]
+    );
+    assert_eq!(
+        (explanation.usual_rises, explanation.unexplained.bytes),
+        (250, 250)
+    );
+    let (flow, bytes) = explanation.blind_spot.unwrap();
+    assert_eq!((flow.source.name.as_str(), bytes), ("web-1", 300));
+}
+
+#[test]
+fn what_moved_to_another_gateway_or_was_taken_over_is_no_cause() {
+    let quiet = flows(&[("eni-web", "S3", 500), ("eni-builder", "EC2", 100)]);
+    let mut today = flows(&[("eni-builder", "EC2", 400)]);
+    for (mut flow, figures) in flows(&[("eni-web", "S3", 500)]) {
+        flow.nat_gateway_id = "nat-b".to_owned();
+        today.insert(flow, figures);
+    }
+    let explanation = explain(&today, &[quiet], 900, 300, usd());
+    assert_eq!(
+        contributions(&explanation),
+        [("image-builder EC2".to_owned(), 300)]
+    );
+
+    let quiet = flows(&[("eni-web", "S3", 500), ("eni-builder", "EC2", 100)]);
+    let today = flows(&[("eni-broker", "S3", 500), ("eni-builder", "EC2", 400)]);
+    let explanation = explain(&today, &[quiet], 900, 300, usd());
+    assert_eq!(
+        contributions(&explanation),
+        [("image-builder EC2".to_owned(), 300)]
+    );
+}
+
+#[test]
+fn a_fall_where_flows_were_skipped_takes_nothing_from_a_rise() {
+    let quiet = flows(&[("eni-web", "S3", 100), ("eni-builder", "EC2", 100)]);
+    let today = flows(&[("eni-web", "S3", 50), ("eni-builder", "EC2", 400)]);
+    let gaps = ["nat-a".to_owned()].into();
+    let explanation = explain_with_gaps(&today, &[quiet], (500, 300), &gaps, usd());
+    assert_eq!(
+        contributions(&explanation),
+        [("image-builder EC2".to_owned(), 300)]
+    );
+}
+
+#[test]
 fn without_a_quiet_day_the_excess_is_spread_by_volume() {
     let today = flows(&[("eni-web", "S3", 300), ("eni-builder", "S3", 100)]);
     let explanation = explain(&today, &[], 500, 200, usd());
@@ -104,6 +163,11 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
     let line = |nat: &str, nat_address: &str, from: &str, service: &str| {
         format!("{nat} {from} {nat_address} 1000 {start} {from} 44.192.0.1 {service}")
     };
+    let watch = Watch {
+        nats: ["eni-nat-a", "eni-nat-b"].map(str::to_owned).into(),
+        side: Side::Gateways,
+        ranges: None,
+    };
     let mut traffic = DayTally::new(day);
     let mut lines = LineReader::new(Some(&format));
     for line in [
@@ -114,21 +178,21 @@ fn pollers_of_a_mapping_are_one_inferred_cause_for_each_gateway() {
         line("eni-nat-a", "10.0.0.9", "10.0.1.8", "S3"),
         line("eni-elsewhere", "10.0.0.9", "10.0.1.8", "AMAZON"),
     ] {
-        traffic.count(
-            &lines.read(line.as_bytes()).unwrap().unwrap(),
-            |id| id.starts_with("eni-nat"),
-            None,
-        );
+        traffic.count(&lines.read(line.as_bytes()).unwrap().unwrap(), &watch);
     }
     let network = fixture::network();
     let now = "2026-10-14T06:30:00Z".parse().unwrap();
     let stays: Vec<Stay> = crate::measure::inventory::observe(&[], &network.interfaces, now);
     let inventory = Inventory::new(&stays, &network);
     let mappings = fixture::mappings();
+    let around = Surroundings::default();
     let directory = Directory {
         inventory: &inventory,
         mappings: &mappings,
         region: "us-east-1",
+        surroundings: &around,
+        subnets: &network.subnets,
+        tag_keys: &[],
     };
     let flows = attribute(&traffic.traffic(), directory);
     let pollers: Vec<(&str, u64)> = flows

@@ -1,22 +1,20 @@
 //! Explains an observed day: reads its traffic and that of quiet days, finds the causes, advises. Read-only.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive as _;
 use tollkeeper::finding::{Advice, DataQuality};
 use tollkeeper::time::Day;
 
 use crate::App;
-use crate::adapters::{flow_logs, rollups};
+use crate::adapters::surroundings;
 use crate::advise::{self, Situation};
 use crate::config::ExplainSource;
 use crate::detect::{Range, Verdict};
-use crate::explain::attribute::{Certainty, Directory, Flows, attribute};
+use crate::explain::attribute::{Certainty, Directory, Flows, attribute, gaps};
 use crate::explain::causes::{self, Explanation};
-use crate::explain::traffic::DayTraffic;
-use crate::fault::DetectorError;
+use crate::explain::sources::ReadDay;
+use crate::explain::surroundings::Surroundings;
+use crate::explain::vantage::passages;
 use crate::measure::inventory::Inventory;
 use crate::measure::study::Observed;
 use crate::measure::volumes;
@@ -37,14 +35,6 @@ pub struct Explained {
     pub quality: DataQuality,
 }
 
-/// A day's traffic as read from the configured source.
-struct ReadDay {
-    traffic: DayTraffic,
-    unread_files: usize,
-    /// Read units that it took; `None` where it did not come from the table.
-    read_units: Option<f64>,
-}
-
 impl App {
     /// Explains a day whose usual range is known, and advises. A source that cannot be read becomes a note: the alarm
     /// is worth more than its causes.
@@ -55,15 +45,20 @@ impl App {
         verdict: &Verdict,
         weekdays: &[Range; 7],
         incident_id: Option<&str>,
+        ec2: &aws_sdk_ec2::Client,
     ) -> Explained {
         let day = observed.subject.day;
         let volume = observed.volume();
         let excess = volume.saturating_sub(weekdays[usize::from(day.weekday())].expected);
         let mut quality = observed.quality(verdict, self);
+        let around = self.surroundings(ec2, &mut quality).await;
         let directory = Directory {
             inventory,
             mappings: &observed.mappings,
             region: &observed.subject.region,
+            surroundings: &around,
+            subnets: &observed.network.subnets,
+            tag_keys: &self.config.tag_keys,
         };
         let Some(read) = self
             .read_or_note(observed, inventory, day, &mut quality)
@@ -78,16 +73,18 @@ impl App {
             };
         };
         let flows = attribute(&read.traffic, directory);
+        describe(&read, &flows, observed, directory, &mut quality);
+        let gaps = gaps(&read.traffic, directory);
+        // A day of a large account fills a fair part of a function's memory: one at a time.
+        drop(read);
         let quiet = self
-            .quiet_days(observed, inventory, weekdays, &mut quality)
+            .quiet_days(observed, directory, weekdays, &flows, &mut quality)
             .await;
-        let quiet: Vec<Flows> = quiet
-            .iter()
-            .map(|traffic| attribute(traffic, directory))
-            .collect();
-        describe(&read, &flows, observed, &mut quality);
+        let explanation =
+            causes::explain_with_gaps(&flows, &quiet, (volume, excess), &gaps, observed.prices);
+        doubts(&explanation, &mut quality);
         Explained {
-            explanation: causes::explain(&flows, &quiet, volume, excess, observed.prices),
+            explanation,
             advice: advise::advise(Situation {
                 flows: &flows,
                 network: &observed.network,
@@ -100,14 +97,56 @@ impl App {
         }
     }
 
-    /// The days to compare with: the same weekday of an earlier week, else the latest quiet ones that were recorded.
-    async fn quiet_days(
+    /// Who was behind a day's traffic, unjudged; `None` where nothing was recorded, with a note why.
+    pub(crate) async fn flows_of(
         &self,
         observed: &Observed,
         inventory: &Inventory,
-        weekdays: &[Range; 7],
+        day: Day,
         quality: &mut DataQuality,
-    ) -> Vec<DayTraffic> {
+    ) -> Option<Flows> {
+        let around = self.surroundings(&self.clients.ec2, quality).await;
+        let directory = Directory {
+            inventory,
+            mappings: &observed.mappings,
+            region: &observed.subject.region,
+            surroundings: &around,
+            subnets: &observed.network.subnets,
+            tag_keys: &self.config.tag_keys,
+        };
+        let read = self.read_or_note(observed, inventory, day, quality).await?;
+        Some(attribute(&read.traffic, directory))
+    }
+
+    async fn surroundings(
+        &self,
+        ec2: &aws_sdk_ec2::Client,
+        quality: &mut DataQuality,
+    ) -> Surroundings {
+        if self.config.explain == ExplainSource::None {
+            return Surroundings::default();
+        }
+        let keys = &self.config.tag_keys;
+        let (around, notes) = surroundings::observe(ec2, keys).await;
+        quality.notes.extend(notes);
+        if !keys.is_empty() {
+            let keys = keys.join(", ");
+            let note = format!("Sources are grouped by the tags {keys} as they are now");
+            quality.notes.push(note);
+        }
+        around
+    }
+
+    /// The days to compare with: up to four quiet days of the same weekday, else the latest quiet ones. Only days of
+    /// which the logs recorded about as much of the traffic as today's count: else all that they lack would look new.
+    async fn quiet_days(
+        &self,
+        observed: &Observed,
+        directory: Directory<'_>,
+        weekdays: &[Range; 7],
+        today: &Flows,
+        quality: &mut DataQuality,
+    ) -> Vec<Flows> {
         let day = observed.subject.day;
         let is_quiet = |day: &Day| {
             let range = weekdays[usize::from(day.weekday())];
@@ -116,116 +155,102 @@ impl App {
                 .get(day)
                 .is_some_and(|bytes| *bytes > 0 && *bytes <= range.high)
         };
-        let mut found = Vec::new();
-        let same_weekday = (1..=4).map(|week| (day.plus(-7 * week), 1));
-        let latest = (1..=6).map(|back| (day.plus(-back), QUIET_DAYS));
-        for (candidate, enough) in same_weekday.chain(latest).filter(|(day, _)| is_quiet(day)) {
-            if let Some(read) = self
-                .read_or_note(observed, inventory, candidate, quality)
-                .await
-            {
-                found.push(read.traffic);
-            }
-            if found.len() >= enough {
+        let (mut found, mut days, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let weeks = i64::from(self.config.baseline_days);
+        let same_weekday = (1..=weeks).map(|week| (day.plus(-7 * week), true));
+        let latest = (1..=6).map(|back| (day.plus(-back), false));
+        for (candidate, same) in same_weekday.chain(latest).filter(|(day, _)| is_quiet(day)) {
+            if !same && (days.len() >= QUIET_DAYS || found_same_weekday(&days, day)) {
                 break;
             }
+            let read = self
+                .read_or_note(observed, directory.inventory, candidate, quality)
+                .await;
+            let Some(read) = read else {
+                continue;
+            };
+            let flows = attribute(&read.traffic, directory);
+            if is_comparable(observed, (day, today), (candidate, &flows)) {
+                days.push(candidate);
+                found.push(flows);
+            } else {
+                others.push(candidate.to_string());
+            }
         }
-        let days: Vec<String> = found
-            .iter()
-            .map(|traffic| traffic.day.to_string())
-            .collect();
-        quality.notes.push(if days.is_empty() {
-            "No quiet day's flow logs to compare with: the excess is spread over the day's traffic by volume, so the \
-             causes show who used the NAT gateways, not who changed"
-                .to_owned()
-        } else {
-            format!("Compared with the traffic of {}", days.join(", "))
-        });
+        quality.notes.push(compared(&days));
+        if !others.is_empty() {
+            quality.notes.push(format!(
+                "Not compared with {}: the flow logs recorded a smaller part of the traffic then",
+                others.join(", ")
+            ));
+        }
         found
     }
+}
 
-    async fn read_or_note(
-        &self,
-        observed: &Observed,
-        inventory: &Inventory,
-        day: Day,
-        quality: &mut DataQuality,
-    ) -> Option<ReadDay> {
-        match self.read(observed, inventory, day).await {
-            Ok(read) => {
-                // What was read and found empty is paid for too.
-                if let Some(units) = read.as_ref().and_then(|read| read.read_units) {
-                    let units = Decimal::from_f64(units).unwrap_or_default().round_dp(1);
-                    *quality.rollup_read_units.get_or_insert_default() += units;
-                }
-                read.filter(|read| !read.traffic.is_empty())
-            }
-            Err(error) => {
-                let note = format!("Flow logs of {day} could not be read: {error}");
-                tracing::warn!(%error, %day, "flow logs could not be read");
-                quality.notes.push(note);
-                None
-            }
-        }
+fn found_same_weekday(days: &[Day], day: Day) -> bool {
+    days.iter().any(|other| other.weekday() == day.weekday())
+}
+
+fn compared(days: &[Day]) -> String {
+    let names: Vec<String> = days.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => "No quiet day's flow logs to compare with: the excess is spread over the day's traffic by volume, so the \
+               causes show who used the NAT gateways, not who changed"
+            .to_owned(),
+        [one] => format!(
+            "Compared with the traffic of {one}: one day alone does not show what is usual scatter"
+        ),
+        _ => format!("Compared with the mean traffic of {}", names.join(", ")),
     }
+}
 
-    async fn read(
-        &self,
-        observed: &Observed,
-        inventory: &Inventory,
-        day: Day,
-    ) -> Result<Option<ReadDay>, DetectorError> {
-        let nat_interfaces: BTreeSet<String> =
-            inventory.nat_interfaces().map(str::to_owned).collect();
-        match &self.config.explain {
-            ExplainSource::None => Ok(None),
-            ExplainSource::S3(location) => {
-                let scope = flow_logs::Scope {
-                    location,
-                    account: &observed.subject.account,
-                    region: &observed.subject.region,
-                    nat_interfaces: Arc::new(nat_interfaces),
-                    ranges: self.ranges.clone(),
-                };
-                let read = flow_logs::read_day(&self.clients.s3, &scope, day).await?;
-                Ok(Some(ReadDay {
-                    traffic: read.traffic,
-                    unread_files: read.unread_files,
-                    read_units: None,
-                }))
-            }
-            ExplainSource::Rollups(table) => {
-                let table = self.table(table);
-                let interfaces: Vec<String> = nat_interfaces.into_iter().collect();
-                let account = &observed.subject.account;
-                let (traffic, units) = rollups::read_day(&table, account, &interfaces, day).await?;
-                Ok(Some(ReadDay {
-                    traffic,
-                    unread_files: 0,
-                    read_units: Some(units),
-                }))
-            }
-        }
+/// Whether a day's logs recorded at least four fifths of what today's did, each as part of the day's volume.
+fn is_comparable(observed: &Observed, today: (Day, &Flows), other: (Day, &Flows)) -> bool {
+    let logged = |flows: &Flows| -> u128 {
+        let bytes = flows.values().map(|figures| u128::from(figures.bytes));
+        bytes.sum()
+    };
+    let volume = |day: Day| u128::from(observed.volumes.get(&day).copied().unwrap_or(0));
+    // Part of the volume then, against part of the volume today.
+    logged(other.1) * volume(today.0) * 5 >= logged(today.1) * volume(other.0) * 4
+}
+
+/// Notes what cannot be told from the usual ups and downs.
+fn doubts(explanation: &Explanation, quality: &mut DataQuality) {
+    if explanation.usual_rises > 0 {
+        quality.notes.push(format!(
+            "{} more than on the days compared with lie within the usual scatter of their flows: no cause is made of them",
+            human_bytes(explanation.usual_rises)
+        ));
     }
-
-    /// Where explanations come from, for reports.
-    pub(crate) fn source_name(&self) -> &'static str {
-        match self.config.explain {
-            ExplainSource::S3(_) => "s3",
-            ExplainSource::Rollups(_) => "rollups",
-            ExplainSource::None => "none",
-        }
+    if let Some((flow, bytes)) = &explanation.blind_spot {
+        quality.notes.push(format!(
+            "A rise of less than {} between {} and {} could not be told from its usual scatter",
+            human_bytes(*bytes),
+            flow.source.name,
+            flow.service
+        ));
     }
 }
 
 /// Notes what the reading of a day leaves open.
-fn describe(read: &ReadDay, flows: &Flows, observed: &Observed, quality: &mut DataQuality) {
+fn describe(
+    read: &ReadDay,
+    flows: &Flows,
+    observed: &Observed,
+    directory: Directory<'_>,
+    quality: &mut DataQuality,
+) {
     let traffic = &read.traffic;
     let day = observed.subject.day;
     quality.skipped_lines = traffic.skipped();
     quality.flow_logs_percent_of_cloudwatch = volumes::total_by_day(&observed.nats)
         .get(&day)
-        .and_then(|bytes| volumes::percent(traffic.bytes(), *bytes));
+        .and_then(|bytes| {
+            let logged = flows.values().map(|figures| figures.bytes).sum();
+            volumes::percent(logged, *bytes)
+        });
     let with = |certainty| -> u64 {
         flows
             .values()
@@ -237,6 +262,18 @@ fn describe(read: &ReadDay, flows: &Flows, observed: &Observed, quality: &mut Da
         (
             with(Certainty::Assumed),
             "of sources whose interface was not observed at that time: the only one ever seen at the address is assumed",
+        ),
+        (
+            with(Certainty::Routed),
+            "recorded at the instances: their NAT gateway is concluded from the routes as they are now",
+        ),
+        (
+            with(Certainty::BehindTransitGateway),
+            "of sources behind a Transit Gateway that no interface of this account is known for",
+        ),
+        (
+            passages(traffic, directory).unplaced_bytes,
+            "recorded at instances whose way nothing tells: they may have gone through a NAT gateway and are not counted",
         ),
         (
             with(Certainty::Ambiguous),
@@ -259,7 +296,7 @@ fn describe(read: &ReadDay, flows: &Flows, observed: &Observed, quality: &mut Da
         (traffic.bad_lines, "flow-log line(s) could not be read"),
         (
             read.unread_files as u64,
-            "flow-log file(s) could not be read (broken, or Parquet)",
+            "flow-log file(s) could not be read to their end",
         ),
     ];
     let volumes = volumes

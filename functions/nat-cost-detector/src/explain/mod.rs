@@ -3,5 +3,12 @@
 pub mod attribute;
 pub mod causes;
 pub mod explained;
+pub mod poller_path;
+pub mod poller_prices;
+pub mod poller_report;
 pub mod pollers;
+mod sources;
+pub mod sums;
+pub mod surroundings;
 pub mod traffic;
+pub mod vantage;

@@ -18,13 +18,16 @@ fn mappings_of<'a>(interface: &Interface, mappings: &'a [KafkaMapping]) -> Vec<&
         interface.source.kind,
         SourceKind::Interface | SourceKind::Lambda
     );
-    if !free || interface.nat_gateway_id.is_some() {
+    // MSK's own interfaces have the same subnets and groups as the pollers of its mappings.
+    let brokers = interface.source.name.contains("MSK");
+    if !free || brokers || interface.nat_gateway_id.is_some() {
         return Vec::new();
     }
     mappings
         .iter()
         .filter(|mapping| {
-            mapping.subnets.contains(&interface.source.subnet_id)
+            mapping.is_on_demand()
+                && mapping.subnets.contains(&interface.source.subnet_id)
                 && mapping
                     .groups
                     .iter()
@@ -141,6 +144,23 @@ mod tests {
             source_of(&fixture::interface("eni-broker"), &mappings),
             None,
             "an instance is no poller"
+        );
+    }
+
+    #[test]
+    fn msks_own_interfaces_are_no_pollers_though_they_share_subnets_and_groups() {
+        let mut interface = fixture::interface("eni-poller-a");
+        "Amazon MSK network interface for cluster logs".clone_into(&mut interface.source.name);
+        assert_eq!(source_of(&interface, &fixture::mappings()), None);
+    }
+
+    #[test]
+    fn provisioned_pollers_invoke_past_the_vpc_and_are_no_source() {
+        let mut mappings = fixture::mappings();
+        mappings[0].mode = crate::measure::network::PollerMode::Provisioned(None, None);
+        assert_eq!(
+            source_of(&fixture::interface("eni-poller-a"), &mappings),
+            None
         );
     }
 

@@ -124,6 +124,8 @@ pub enum Holder<'a> {
 #[derive(Debug, Default)]
 pub struct Inventory {
     by_address: HashMap<IpAddr, Vec<Stay>>,
+    /// The latest sight of each interface that is no NAT gateway's.
+    by_id: HashMap<String, Stay>,
     nats: BTreeMap<String, Nat>,
 }
 
@@ -145,6 +147,13 @@ impl Inventory {
                 inventory.add_nat(&stay.interface.id, nat, &stay.interface.source.vpc_id);
                 continue;
             }
+            let latest = inventory
+                .by_id
+                .entry(stay.interface.id.clone())
+                .or_insert_with(|| stay.clone());
+            if stay.last_seen > latest.last_seen {
+                *latest = stay.clone();
+            }
             for address in &stay.interface.addresses {
                 inventory
                     .by_address
@@ -156,6 +165,10 @@ impl Inventory {
         for nat in &network.nats {
             for interface in &nat.interface_ids {
                 inventory.add_nat(interface, &nat.id, &nat.vpc_id);
+            }
+            // A regional gateway has no interface: its records carry its own id.
+            if nat.interface_ids.is_empty() {
+                inventory.add_nat(&nat.id, &nat.id, &nat.vpc_id);
             }
         }
         inventory
@@ -176,7 +189,17 @@ impl Inventory {
         self.nats.get(interface)
     }
 
-    /// The interfaces of NAT gateways.
+    /// The NAT gateway of an id.
+    pub fn nat_by_id(&self, id: &str) -> Option<&Nat> {
+        self.nats.values().find(|nat| nat.id == id)
+    }
+
+    /// An interface as last seen, unless it is a NAT gateway's.
+    pub fn interface(&self, id: &str) -> Option<&Interface> {
+        self.by_id.get(id).map(|stay| &stay.interface)
+    }
+
+    /// The interfaces of NAT gateways, and the ids of those that have none (regional ones).
     pub fn nat_interfaces(&self) -> impl Iterator<Item = &str> {
         self.nats.keys().map(String::as_str)
     }

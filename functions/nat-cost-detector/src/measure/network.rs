@@ -1,15 +1,21 @@
 //! The network as the decisions see it: NAT gateways, interfaces, subnets, endpoints and Kafka mappings, in own types.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollkeeper::finding::{Source, SourceKind};
 
+pub use super::endpoint::{Endpoint, EndpointPolicy, EndpointType};
+pub use super::kafka_mapping::{KafkaMapping, PollerMode, PollerSecret};
+use super::topology::{FlowLog, RouteTable, TransitAttachment, Vpc};
+
 /// What EC2 shows at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Network {
+    /// The account that looks; empty where unknown. What belongs to another one is shared with it.
+    pub account: String,
     /// NAT gateways that exist.
     pub nats: Vec<NatGateway>,
     /// All interfaces, the NAT gateways' own included.
@@ -18,10 +24,22 @@ pub struct Network {
     pub subnets: BTreeMap<String, Subnet>,
     /// VPC endpoints of every kind.
     pub endpoints: Vec<Endpoint>,
+    /// VPCs by id.
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// Route tables; empty where they could not be read.
+    pub route_tables: Vec<RouteTable>,
+    /// VPCs attached to Transit Gateways.
+    pub transit_attachments: Vec<TransitAttachment>,
+    /// VPCs with an egress-only internet gateway.
+    pub egress_only_vpcs: BTreeSet<String>,
+    /// Flow logs.
+    pub flow_logs: Vec<FlowLog>,
+    /// What could not be read, in words.
+    pub gaps: Vec<String>,
 }
 
 /// A NAT gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NatGateway {
     /// `nat-…`.
     pub id: String,
@@ -29,6 +47,16 @@ pub struct NatGateway {
     pub vpc_id: String,
     /// Its interfaces: where flow logs record it.
     pub interface_ids: Vec<String>,
+    /// EC2's word for its state, `available`; empty where unknown.
+    pub state: String,
+    /// Its subnet; a regional gateway has none.
+    pub subnet_id: Option<String>,
+    /// Whether it serves all zones (a regional gateway).
+    pub regional: bool,
+    /// Whether it leads to private networks only.
+    pub private: bool,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
 }
 
 /// A network interface and who is behind it.
@@ -48,41 +76,44 @@ pub struct Interface {
     /// The NAT gateway it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat_gateway_id: Option<String>,
+    /// What else EC2 says of it.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
+}
+
+/// What else EC2 says of an interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Who asked for it: an account or an AWS service, `amazon-elb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
+    /// Whether it forwards for others (source/destination check off).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forwards: bool,
+}
+
+impl Details {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A subnet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subnet {
     /// Its VPC.
     pub vpc_id: String,
     /// Its zone.
     pub zone: String,
-}
-
-/// A VPC endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// `vpce-…`.
-    pub id: String,
-    /// Its VPC.
-    pub vpc_id: String,
-    /// Full service name, `com.amazonaws.us-east-1.s3`.
-    pub service_name: String,
-}
-
-/// An event source mapping of a Kafka cluster, on-demand pollers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KafkaMapping {
-    /// Its id.
-    pub id: String,
-    /// The function it invokes.
-    pub function: String,
-    /// Subnets of its pollers; empty where they are the cluster's (MSK), which Lambda does not tell.
-    pub subnets: Vec<String>,
-    /// Groups of its pollers.
-    pub groups: Vec<String>,
-    /// Bootstrap servers, `host:port`.
-    pub bootstrap: Vec<String>,
+    /// Account that owns it; empty where unknown.
+    pub owner: String,
+    /// Addresses left in it; unknown where EC2 does not say.
+    pub free_addresses: Option<u32>,
+    /// Whether it has an IPv6 range.
+    pub ipv6: bool,
 }
 
 /// What EC2 tells about an interface's user.

@@ -87,6 +87,7 @@ pub fn finding(
         causes: explanation.causes,
         further_causes: explanation.further,
         unexplained: explanation.unexplained,
+        gateways: None,
         advice,
         data_quality: quality,
         saving: None,

@@ -5,51 +5,46 @@ use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
-use tollkeeper::aws::Alert;
-use tollkeeper::finding::{Advice, Finding, RealisedSaving, State};
+use tollkeeper::aws::{Alert, MAX_ALERT_BYTES};
+use tollkeeper::finding::{Advice, Finding, GatewayCount, RealisedSaving, State};
 use tollkeeper::plan::PlanRequest;
 
-use crate::tell::cause_table;
-use crate::tell::text::{human_bytes, weekday_name};
+use crate::config::AlertFormat;
+use crate::tell::text::{grouped, human_bytes, weekday_name};
+use crate::tell::{cause_table, chat, fit, subject};
 
 /// Dollars for a read unit of DynamoDB on demand in us-east-1, as on AWS's price page since November 2024.
 const READ_UNIT: Decimal = Decimal::from_parts(125, 0, 0, false, 9);
 
-/// The alert for a finding.
-pub fn alert(finding: &Finding) -> Alert {
+/// The alert for a finding, cut to what SNS carries.
+pub fn alert(finding: &Finding, format: AlertFormat) -> Alert {
+    let carried = fit::within(finding, MAX_ALERT_BYTES, |candidate| {
+        unbounded(candidate, format).bytes()
+    });
+    unbounded(&carried, format)
+}
+
+fn unbounded(finding: &Finding, format: AlertFormat) -> Alert {
     let attributes = BTreeMap::from([
         ("kind", "finding".to_owned()),
         ("state", finding.state.as_str().to_owned()),
         ("severity", finding.severity.as_str().to_owned()),
+        ("confidence", word(&finding.confidence)),
         ("account", finding.account.clone()),
         ("region", finding.region.clone()),
+        ("series", finding.series.clone()),
     ]);
     Alert {
-        subject: subject(finding),
+        subject: subject::of(finding),
         text: text(finding),
         // A finding has string keys and finite figures only: it is always JSON.
         json: serde_json::to_value(finding).unwrap_or_default(),
-        attributes,
-    }
-}
-
-fn subject(finding: &Finding) -> String {
-    match finding.state {
-        State::Opened => format!(
-            "NAT cost up {} a day in {}, {} a month if it lasts",
-            finding.excess.cost, finding.region, finding.projected_month
-        ),
-        State::Updated => format!(
-            "NAT cost grew further in {}: {} a day over the usual, {} a month",
-            finding.region, finding.excess.cost, finding.projected_month
-        ),
-        State::Resolved => match &finding.saving {
-            Some(saving) => format!(
-                "NAT cost back to normal in {}: {} a day less at most",
-                finding.region, saving.upper_bound_a_day
-            ),
-            None => format!("NAT cost back to normal in {}", finding.region),
+        chat: match format {
+            AlertFormat::Text => None,
+            AlertFormat::Chat => Some(chat::notification(finding)),
         },
+        attributes,
+        numbers: BTreeMap::from([("month_dollars", finding.projected_month.amount)]),
     }
 }
 
@@ -102,8 +97,13 @@ pub fn remedies(out: &mut String, finding: &Finding) {
     if !finding.advice.is_empty() {
         out.push_str("\nWhat to do\n");
     }
-    let uncovered = covered_by_none(&finding.advice);
-    for (index, advice) in finding.advice.iter().enumerate() {
+    listed(out, &finding.advice);
+}
+
+/// Remedies, numbered in the order to do them.
+pub fn listed(out: &mut String, advice: &[Advice]) {
+    let uncovered = covered_by_none(advice);
+    for (index, advice) in advice.iter().enumerate() {
         remedy(out, index + 1, advice, &uncovered);
     }
     if !uncovered.is_empty() {
@@ -129,8 +129,9 @@ fn covered_by_none(advice: &[Advice]) -> Vec<&str> {
     }
 }
 
-fn headline(finding: &Finding) -> String {
-    let first = match finding.state {
+/// The finding in a sentence, without its place.
+pub fn in_a_sentence(finding: &Finding) -> String {
+    match finding.state {
         State::Opened => format!(
             "NAT gateway traffic costs {} a day more than usual",
             finding.excess.cost
@@ -139,8 +140,19 @@ fn headline(finding: &Finding) -> String {
             "NAT gateway traffic grew further: {} a day over the usual",
             finding.excess.cost
         ),
+        State::Accepted => format!(
+            "NAT gateway traffic has stayed {} a day above what was usual; from now on this level counts as usual",
+            finding.excess.cost
+        ),
         State::Resolved => "NAT gateway traffic is back to what was usual".to_owned(),
-    };
+    }
+}
+
+fn headline(finding: &Finding) -> String {
+    if let Some(count) = &finding.gateways {
+        return gateways(finding, count);
+    }
+    let first = in_a_sentence(finding);
     let mut out = format!(
         "{first} in {} (account {}).\n{} {}: {}, {}; usual are {} to {}, most likely {}.\n",
         finding.region,
@@ -153,6 +165,54 @@ fn headline(finding: &Finding) -> String {
         human_bytes(finding.expected.high_bytes),
         human_bytes(finding.expected.bytes),
     );
+    if finding.state != State::Resolved {
+        let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
+    }
+    let _ = writeln!(
+        out,
+        "Severity {}, confidence {}.\nWhy: {}.",
+        finding.severity.as_str(),
+        word(&finding.confidence),
+        finding.reason,
+    );
+    out
+}
+
+/// The opening lines about a series of hours: gateways, not bytes.
+fn gateways(finding: &Finding, count: &GatewayCount) -> String {
+    let first = match finding.state {
+        State::Opened => format!(
+            "More NAT gateways cost {} a day more than usual",
+            finding.excess.cost
+        ),
+        State::Updated => format!(
+            "Still more NAT gateways: {} a day over the usual",
+            finding.excess.cost
+        ),
+        State::Accepted => format!(
+            "More NAT gateways have stayed, {} a day above what was usual; from now on they count as usual",
+            finding.excess.cost
+        ),
+        State::Resolved => "There are as many NAT gateways as was usual".to_owned(),
+    };
+    let mut out = format!(
+        "{first} in {} (account {}), whatever goes through them.\n{} {}: {} gateways, {} in hours; usual are {}, at most {}.\n",
+        finding.region,
+        finding.account,
+        weekday_name(finding.day),
+        finding.day,
+        count.observed,
+        finding.observed.cost,
+        count.expected,
+        count.most,
+    );
+    if !count.new_ids.is_empty() {
+        let _ = writeln!(
+            out,
+            "New since the incident opened: {}.",
+            count.new_ids.join(", ")
+        );
+    }
     if finding.state != State::Resolved {
         let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
     }
@@ -181,7 +241,7 @@ fn remedy(out: &mut String, number: usize, advice: &Advice, uncovered: &[&str]) 
         advice.title, advice.monthly_cost, advice.monthly_saving
     );
     if let Some(volume) = advice.break_even_gb_a_month {
-        let _ = write!(out, " Pays from {volume} GB a month.");
+        let _ = write!(out, " Pays from {} GB a month.", grouped(volume));
     }
     if !advice.zones.is_empty() {
         let _ = write!(out, " Priced for {}.", advice.zones.join(", "));
@@ -211,7 +271,7 @@ fn requests(out: &mut String, finding: &Finding, next: &str) {
 }
 
 /// The event that asks the remediator for a plan.
-fn as_event(request: &PlanRequest) -> Value {
+pub fn as_event(request: &PlanRequest) -> Value {
     let mut event = Map::from_iter([("action".to_owned(), Value::from("plan"))]);
     if let Ok(Value::Object(fields)) = serde_json::to_value(request) {
         event.extend(fields);
@@ -221,51 +281,45 @@ fn as_event(request: &PlanRequest) -> Value {
 
 /// What the figures rest on, and what is not known.
 pub fn rests_on(out: &mut String, finding: &Finding) {
+    out.push_str("\nWhat this rests on\n");
+    for line in rests_on_lines(finding) {
+        let _ = writeln!(out, "  - {line}");
+    }
+}
+
+/// The same, a sentence each.
+pub fn rests_on_lines(finding: &Finding) -> Vec<String> {
     let quality = &finding.data_quality;
-    let _ = write!(
-        out,
-        "\nWhat this rests on\n  - {} days of history, {} missing; explanation from {}; list prices of {}; {} Cost \
-         Explorer page(s), a cent each\n",
+    let mut lines = vec![format!(
+        "{} days of history, {} missing; explanation from {}; list prices of {}; {} Cost Explorer page(s), a cent each",
         quality.history_days,
         quality.missing_days,
         quality.explained_from,
         quality.prices_as_of,
         quality.cost_explorer_pages,
-    );
+    )];
     if let Some(percent) = quality.cloudwatch_percent_of_bill {
-        let _ = writeln!(out, "  - CloudWatch shows {percent} % of the billed bytes");
+        lines.push(format!("CloudWatch shows {percent} % of the billed bytes"));
     }
     if let Some(percent) = quality.flow_logs_percent_of_cloudwatch {
-        let _ = writeln!(out, "  - Flow logs show {percent} % of CloudWatch's bytes");
+        lines.push(format!("Flow logs show {percent} % of CloudWatch's bytes"));
     }
     if let Some(units) = quality.rollup_read_units {
         let dollars = units * READ_UNIT;
-        let _ = writeln!(
-            out,
-            "  - Reading the rollups took {units} read units, about ${dollars:.6} (us-east-1, on demand)"
-        );
+        lines.push(format!(
+            "Reading the rollups took {units} read units, about ${dollars:.6} (us-east-1, on demand)"
+        ));
     }
-    match &quality.ip_ranges_created {
-        Some(created) => {
-            let _ = writeln!(out, "  - AWS address table of {created}");
-        }
-        None => {
-            out.push_str("  - No AWS address table (IP_RANGES): regions of far ends are unknown\n");
-        }
-    }
-    let mut inferred: Vec<&str> = finding
-        .causes
-        .iter()
-        .filter(|cause| cause.inferred)
-        .map(|cause| cause.why.as_str())
-        .collect();
+    lines.push(match &quality.ip_ranges_created {
+        Some(created) => format!("AWS address table of {created}"),
+        None => "No AWS address table (IP_RANGES): regions of far ends are unknown".to_owned(),
+    });
+    let inferred = finding.causes.iter().filter(|cause| cause.inferred);
+    let mut inferred: Vec<String> = inferred.map(|cause| cause.why.clone()).collect();
     inferred.dedup();
-    for why in inferred {
-        let _ = writeln!(out, "  - {why}");
-    }
-    for note in &quality.notes {
-        let _ = writeln!(out, "  - {note}");
-    }
+    lines.extend(inferred);
+    lines.extend(quality.notes.iter().cloned());
+    lines
 }
 
 #[cfg(test)]

@@ -2,18 +2,20 @@
 
 use std::fmt::Write as _;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
-use tollkeeper::finding::{Direction, Finding, Source, Volume};
-use tollkeeper::money::Money;
+use tollkeeper::finding::{Advice, Direction, Finding, Source, Volume};
+use tollkeeper::money::{Money, cents};
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::advise::far_end;
+use crate::advise::{far_end, in_order, total_monthly_saving};
 use crate::explain::attribute::Flows;
 use crate::explain::causes::volume;
 use crate::tell::cause_table;
 use crate::tell::message;
+use crate::tell::standing::StandingReport;
 use crate::tell::text::{columns, human_bytes};
 
 /// Flows in a report, largest first.
@@ -54,16 +56,81 @@ pub struct Talker {
 /// Thirty days, priced.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditReport {
+    /// Account that pays.
+    pub account: String,
+    /// Region of the NAT gateways.
+    pub region: String,
+    /// First of the thirty days.
+    pub from: Day,
+    /// Last of the thirty days.
+    pub to: Day,
     /// What was paid; absent where the bill could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<MonthCost>,
+    /// NAT gateways that exist now, and what their hours alone cost a month at list price.
+    pub existing: ExistingGateways,
     /// Bytes of each gateway in those days, by CloudWatch at list price.
     pub gateways: Vec<GatewayCost>,
+    /// Each of the thirty days that the bill or CloudWatch knows.
+    pub days: Vec<DayFigure>,
     /// Days out of the ordinary.
     pub unusual_days: Vec<UnusualDay>,
-    /// The last day, explained.
-    #[serde(flatten)]
-    pub report: DayReport,
+    /// The network as it stands.
+    pub standing: StandingReport,
+    /// What was not there to be read, in sentences.
+    pub missing: Vec<String>,
+    /// The last day, explained; absent where neither the bill nor CloudWatch knows it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub report: Option<DayReport>,
+}
+
+/// The gateways as EC2 shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExistingGateways {
+    /// `nat-...`.
+    pub nat_gateway_ids: Vec<String>,
+    /// Their hours of a month, whether used or not.
+    pub hours_a_month: Money,
+}
+
+impl ExistingGateways {
+    /// In a sentence; `None` without any.
+    pub fn in_a_sentence(&self) -> Option<String> {
+        let ids = &self.nat_gateway_ids;
+        (!ids.is_empty()).then(|| {
+            format!(
+                "{} NAT gateway(s) exist now ({}): their hours alone cost {} a month at list price",
+                ids.len(),
+                ids.join(", "),
+                self.hours_a_month
+            )
+        })
+    }
+}
+
+/// One day's volume against what was usual before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DayFigure {
+    /// The day.
+    pub day: Day,
+    /// Bytes (bill, or CloudWatch) and list price.
+    pub processed: Volume,
+    /// What was usual; absent while there is no history to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usual: Option<Usual>,
+    /// Whether it is out of the ordinary.
+    pub anomalous: bool,
+    /// Whether the bill may still change.
+    pub estimated: bool,
+}
+
+/// The usual range of a day at list price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Usual {
+    /// Lower end.
+    pub low: Money,
+    /// Upper end.
+    pub high: Money,
 }
 
 /// What the bill says was paid in thirty days, unblended.
@@ -201,12 +268,23 @@ impl AuditReport {
         serde_json::to_value(self).unwrap_or_default()
     }
 
+    /// All remedies, in the order to do them: those of the day and those of the network as it stands.
+    pub fn advice(&self) -> Vec<Advice> {
+        let of_the_day = self.report.iter().flat_map(|day| &day.finding.advice);
+        in_order(of_the_day.chain(&self.standing.advice).cloned().collect())
+    }
+
+    /// What could be saved a month, were every day like the last: of remedies that exclude each other the better one.
+    pub fn saving_a_month(&self) -> Option<Money> {
+        let total = total_monthly_saving(&self.advice());
+        (total > Decimal::ZERO).then(|| Money::usd(cents(total)))
+    }
+
     /// For a terminal: ranked, in dollars.
     pub fn to_text(&self) -> String {
-        let finding = &self.report.finding;
         let mut out = format!(
             "NAT gateways of account {} in {}, the thirty days to {}\n\n",
-            finding.account, finding.region, finding.day
+            self.account, self.region, self.to
         );
         let mut table = self.month.as_ref().map_or_else(
             || {
@@ -226,8 +304,16 @@ impl AuditReport {
             table.push(vec![gateway.processed.cost.to_string(), what]);
         }
         out.push_str(&columns(&table, &[0]));
+        if let Some(existing) = self.existing.in_a_sentence() {
+            let _ = writeln!(out, "\n{existing}.");
+        }
+        if let Some(line) = self.sparkline() {
+            let _ = writeln!(out, "\nDay by day\n  {line}");
+        }
         out.push_str("\nDays out of the ordinary\n");
-        if self.unusual_days.is_empty() {
+        if self.days.is_empty() {
+            out.push_str("  unknown: no day has figures\n");
+        } else if self.unusual_days.is_empty() {
             out.push_str("  none\n");
         }
         for day in &self.unusual_days {
@@ -237,7 +323,42 @@ impl AuditReport {
                 day.day, day.excess.cost, day.reason
             );
         }
-        let _ = write!(out, "\n{}", self.report.to_text());
+        if let Some(report) = &self.report {
+            let _ = write!(out, "\n{}", report.to_text());
+        }
+        out.push_str(&self.standing.to_text());
+        if let Some(saving) = self.saving_a_month() {
+            let _ = writeln!(
+                out,
+                "\nThe remedies save up to {saving} a month, were every day like {}.",
+                self.to
+            );
+        }
+        if !self.missing.is_empty() {
+            out.push_str("\nWhat this report could not know\n");
+        }
+        for line in &self.missing {
+            let _ = writeln!(out, "  - {line}");
+        }
         out
+    }
+
+    /// The days as blocks of eight heights.
+    fn sparkline(&self) -> Option<String> {
+        let highest = self.days.iter().max_by_key(|day| day.processed.bytes)?;
+        let lowest = self.days.iter().min_by_key(|day| day.processed.bytes)?;
+        let height = |bytes: u64| {
+            let of_eight = u128::from(bytes) * 7 / u128::from(highest.processed.bytes.max(1));
+            char::from_u32(0x2581 + u32::try_from(of_eight).unwrap_or(0)).unwrap_or(' ')
+        };
+        let blocks: String = self
+            .days
+            .iter()
+            .map(|day| height(day.processed.bytes))
+            .collect();
+        Some(format!(
+            "{blocks}  {} on {} to {} on {}",
+            lowest.processed.cost, lowest.day, highest.processed.cost, highest.day
+        ))
     }
 }

@@ -16,6 +16,11 @@ pub fn human_bytes(bytes: u64) -> String {
     format!("{}.{tenth} GB", group_thousands(whole))
 }
 
+/// A whole figure with a comma before every third digit.
+pub fn grouped(figure: Decimal) -> String {
+    group_thousands(&figure.round().to_string())
+}
+
 /// The day's name.
 pub fn weekday_name(day: Day) -> &'static str {
     [

@@ -261,3 +261,89 @@ async fn without_flow_logs_the_finding_says_what_it_cannot_know() {
         finding.advice
     );
 }
+
+#[tokio::test]
+async fn two_nights_at_once_tell_once_and_the_next_lists_every_series() {
+    let story = Story::up_to_the_leak("nights-cut").await;
+    // As many groups as AWS puts on a page, so that the history is one.
+    story.cloud.cost_explorer().set_page_size(5_000);
+    let (one, other) = (story.detector("none").await, story.detector("none").await);
+    // Both at once: one of them may find the other at it, and says so.
+    let outcomes = tokio::join!(night(&one, LEAK_DAY), night(&other, LEAK_DAY));
+    for outcome in [&outcomes.0, &outcomes.1] {
+        if let Err(message) = outcome {
+            assert!(
+                message.contains("is being sent by another run"),
+                "{message}"
+            );
+        }
+    }
+    assert!(outcomes.0.is_ok() || outcomes.1.is_ok(), "{outcomes:?}");
+    assert_eq!(story.findings().len(), 1);
+    // Run again, whatever was: nobody is told twice, and the night lists every series.
+    let reply = night(&one, LEAK_DAY).await.unwrap();
+    assert_eq!(story.findings().len(), 1);
+    let series: Vec<(&str, &str)> = reply["series"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            (
+                line["series"].as_str().unwrap(),
+                line["turn"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        series,
+        [
+            ("NatGateway-Bytes", "already_judged"),
+            ("NatGateway-Hours", "quiet")
+        ]
+    );
+    assert_eq!(
+        reply["cost_explorer"]["cost"]["amount"], "0.01",
+        "{reply:#}"
+    );
+}
+
+#[tokio::test]
+async fn another_account_is_looked_at_through_its_role_in_every_region() {
+    const OTHER: &str = "210987654321";
+    let story = Story::up_to_the_leak("nights-accounts").await;
+    // As many groups as AWS puts on a page, so that the history is one.
+    story.cloud.cost_explorer().set_page_size(5_000);
+    let accounts = format!("own,arn:aws:iam::{OTHER}:role/tollkeeper-reader");
+    let settings = [
+        ("LEDGER_TABLE", story.world.ledger_table.as_str()),
+        ("ALERT_TOPIC_ARN", &story.world.topic_arn),
+        ("ACCOUNTS", &accounts),
+        ("REGIONS", "us-east-1,eu-west-1"),
+        ("IP_RANGES", story.ranges.to_str().unwrap()),
+    ];
+    let detector = start(&story.cloud, "nat-cost-detector", &settings).await;
+    let reply = night(&detector, LEAK_DAY).await.unwrap();
+    let places: std::collections::BTreeSet<(&str, &str, &str)> = reply["series"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["series"] == "NatGateway-Bytes")
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap();
+            (text("account"), text("region"), text("turn"))
+        })
+        .collect();
+    let own = local_cloud::ACCOUNT_ID;
+    assert!(places.contains(&(own, "us-east-1", "opens")), "{places:?}");
+    assert!(
+        places.contains(&(OTHER, "us-east-1", "quiet")),
+        "{places:?}"
+    );
+    assert!(
+        places.contains(&(OTHER, "eu-west-1", "quiet")),
+        "{places:?}"
+    );
+    assert_eq!(reply["failed"], json!([]), "{reply:#}");
+    assert_eq!(reply["cost_explorer"]["pages"], 2, "each account's own");
+    assert_eq!(story.findings().len(), 1);
+}
