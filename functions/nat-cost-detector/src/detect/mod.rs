@@ -6,7 +6,6 @@
 //! - `evidence`: how much better a leak that began in the last days (a spike, a lasting shift, a ramp, a busy weekend)
 //!   explains them than noise does. One yardstick for all shapes, for falls as for rises.
 //! - `calibration`: how much evidence raises an alarm in this series.
-//! - `hours`: the rule for running hours, which are a count of gateways and no noisy volume.
 //!
 //! What is significant must also matter: gates in dollars and percent. Falls are scored (below zero) for the record and
 //! never alarm.
@@ -20,7 +19,6 @@
 
 mod calibration;
 mod evidence;
-pub mod hours;
 mod judgement;
 mod linear;
 mod model;
