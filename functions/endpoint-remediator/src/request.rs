@@ -249,7 +249,7 @@ mod tests {
         insta::assert_snapshot!(by_sns("hunter2"), @"Request.Malformed: request is malformed: `Sns.Message` is no JSON: expected value at line 1 column 1");
         insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: missing field `incident_id` at line 1 column 24");
         insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "incident_id": {"hunter2": 1}}"#), @"Request.Malformed: request is malformed: `Sns.Message`: expected a string, found map at line 1 column 40");
-        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "state": "hunter2"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: expected one of `opened`, `updated`, `resolved` at line 1 column 43");
+        insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "state": "hunter2"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: expected one of `opened`, `updated`, `accepted`, `resolved` at line 1 column 43");
         insta::assert_snapshot!(by_sns(r#"{"schema": "finding/v1", "day": "hunter2"}"#), @"Request.Malformed: request is malformed: `Sns.Message`: a value is not as expected at line 1 column 41");
         insta::assert_snapshot!(plan("services", json!("hunter2, expected hunter2")), @"Request.Malformed: request is malformed: expected a sequence, found string");
         insta::assert_snapshot!(plan("kafka_pollers", json!([{"broker_port": "hunter2"}])), @"Request.Malformed: request is malformed: expected u16, found string");
