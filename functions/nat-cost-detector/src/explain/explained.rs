@@ -1,6 +1,6 @@
 //! Explains an observed day: reads its traffic and that of quiet days, finds the causes, advises. Read-only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tollkeeper::finding::{Advice, DataQuality};
 use tollkeeper::time::Day;
@@ -16,6 +16,7 @@ use crate::explain::sources::ReadDay;
 use crate::explain::surroundings::Surroundings;
 use crate::explain::vantage::passages;
 use crate::measure::inventory::Inventory;
+use crate::measure::network::Network;
 use crate::measure::study::Observed;
 use crate::measure::volumes;
 use crate::tell::text::human_bytes;
@@ -51,7 +52,9 @@ impl App {
         let volume = observed.volume();
         let excess = volume.saturating_sub(weekdays[usize::from(day.weekday())].expected);
         let mut quality = observed.quality(verdict, self);
-        let around = self.surroundings(ec2, &mut quality).await;
+        let around = self
+            .surroundings(&observed.network, ec2, &mut quality)
+            .await;
         let directory = Directory {
             inventory,
             mappings: &observed.mappings,
@@ -105,7 +108,9 @@ impl App {
         day: Day,
         quality: &mut DataQuality,
     ) -> Option<Flows> {
-        let around = self.surroundings(&self.clients.ec2, quality).await;
+        let around = self
+            .surroundings(&observed.network, &self.clients.ec2, quality)
+            .await;
         let directory = Directory {
             inventory,
             mappings: &observed.mappings,
@@ -118,8 +123,10 @@ impl App {
         Some(attribute(&read.traffic, directory))
     }
 
+    /// The network around the gateways, and tags; without these sources go by their own names.
     async fn surroundings(
         &self,
+        network: &Network,
         ec2: &aws_sdk_ec2::Client,
         quality: &mut DataQuality,
     ) -> Surroundings {
@@ -127,14 +134,23 @@ impl App {
             return Surroundings::default();
         }
         let keys = &self.config.tag_keys;
-        let (around, notes) = surroundings::observe(ec2, keys).await;
-        quality.notes.extend(notes);
-        if !keys.is_empty() {
-            let keys = keys.join(", ");
-            let note = format!("Sources are grouped by the tags {keys} as they are now");
-            quality.notes.push(note);
-        }
-        around
+        let tags = match surroundings::tags(ec2, keys).await {
+            Ok(tags) => {
+                if !keys.is_empty() {
+                    let keys = keys.join(", ");
+                    let note = format!("Sources are grouped by the tags {keys} as they are now");
+                    quality.notes.push(note);
+                }
+                tags
+            }
+            Err(error) => {
+                tracing::warn!(%error, "explaining without tags");
+                let note = format!("Without tags: sources go by their own names ({error})");
+                quality.notes.push(note);
+                BTreeMap::new()
+            }
+        };
+        Surroundings::of(network, tags)
     }
 
     /// The days to compare with: up to four quiet days of the same weekday, else the latest quiet ones. Only days of

@@ -10,7 +10,8 @@ use std::str::FromStr;
 
 use tollkeeper::finding::{Source, SourceKind};
 
-use crate::measure::network::{Interface, Subnet};
+use crate::measure::network::{Interface, Network, Subnet};
+use crate::measure::topology::{self, Target, WayOut};
 
 /// A range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +89,42 @@ pub struct Surroundings {
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+impl RouteTable {
+    fn of(table: &topology::RouteTable) -> Self {
+        let transit = table.routes.iter().filter_map(|route| match &route.target {
+            Target::TransitGateway(id) => Some((route.destination.parse().ok()?, id.clone())),
+            _ => None,
+        });
+        Self {
+            vpc_id: table.vpc_id.clone(),
+            main: table.main,
+            subnets: table.subnets.clone(),
+            nat_gateway_id: match table.way_out() {
+                WayOut::Nat(id) => Some(id),
+                _ => None,
+            },
+            transit: transit.collect(),
+        }
+    }
+}
+
 impl Surroundings {
+    /// What a network shows, and the tags of its resources.
+    pub fn of(network: &Network, tags: BTreeMap<String, BTreeMap<String, String>>) -> Self {
+        let ranges = network.vpcs.iter().flat_map(|(id, vpc)| {
+            let ranges = vpc.cidrs.iter().filter_map(|range| range.parse().ok());
+            ranges.map(|range| (range, id.clone()))
+        });
+        let mut vpcs: Vec<(Cidr, String)> = ranges.collect();
+        vpcs.sort();
+        vpcs.dedup();
+        Self {
+            route_tables: network.route_tables.iter().map(RouteTable::of).collect(),
+            vpcs,
+            tags,
+        }
+    }
+
     /// The NAT gateway that a subnet's default route leads to.
     pub fn nat_of(&self, subnet_id: &str, subnets: &BTreeMap<String, Subnet>) -> Option<&str> {
         let own = |table: &&RouteTable| table.subnets.iter().any(|id| id == subnet_id);
@@ -159,6 +195,31 @@ mod tests {
 
     fn cidr(text: &str) -> Cidr {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_network_shows_which_routes_lead_to_which_gateways_and_whose_ranges_are_whose() {
+        let mut network = fixture::routed();
+        network.route_tables.push(topology::RouteTable {
+            vpc_id: fixture::VPC.to_owned(),
+            routes: vec![topology::Route {
+                destination: "10.9.0.0/16".to_owned(),
+                target: Target::TransitGateway("tgw-1".to_owned()),
+                active: true,
+            }],
+            ..topology::RouteTable::default()
+        });
+        let around = Surroundings::of(&network, BTreeMap::new());
+        assert_eq!(around.nat_of("subnet-a", &network.subnets), Some("nat-a"));
+        assert_eq!(around.nat_of("subnet-b", &network.subnets), Some("nat-b"));
+        assert_eq!(
+            around.vpc_of("10.0.1.5".parse().unwrap()),
+            Some(fixture::VPC)
+        );
+        let (range, gateway) = around
+            .behind(fixture::VPC, "10.9.1.1".parse().unwrap())
+            .unwrap();
+        assert_eq!((range, gateway), (cidr("10.9.0.0/16"), "tgw-1"));
     }
 
     #[test]
