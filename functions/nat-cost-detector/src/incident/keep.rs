@@ -112,7 +112,7 @@ pub(crate) async fn keep<I: Incidents, V: Voice, D: SeriesDay>(
                     if one.incident.is_none() {
                         own_move = Some((one.turn, Some(stored.item.incident_id.clone())));
                     }
-                    told.extend(finding);
+                    told.extend(finding.map(|finding| *finding));
                 }
             }
         }
@@ -134,13 +134,13 @@ pub(crate) async fn keep<I: Incidents, V: Voice, D: SeriesDay>(
 enum Done {
     Nothing,
     Overtaken,
-    Kept(Versioned<Incident>, Option<Finding>),
+    Kept(Box<Versioned<Incident>>, Option<Box<Finding>>),
 }
 
 /// What became of a message.
 enum Sent {
     /// By this run.
-    Yes(Versioned<Incident>),
+    Yes(Box<Versioned<Incident>>),
     /// Somebody else took it.
     Overtaken,
 }
@@ -164,7 +164,7 @@ impl<I: Incidents, V: Voice> Desk<'_, I, V> {
             };
             match self.deliver(slot.clone(), &pending).await? {
                 Sent::Yes(stored) => {
-                    *slot = stored;
+                    *slot = *stored;
                     told.push(pending.finding);
                 }
                 Sent::Overtaken => return Ok(false),
@@ -198,16 +198,15 @@ impl<I: Incidents, V: Voice> Desk<'_, I, V> {
         } else {
             after.claimed(Some(self.claim()))
         };
-        let stored = match self.write(stored.version, after).await? {
-            Some(stored) => stored,
-            None => return Ok(Done::Overtaken),
+        let Some(stored) = self.write(stored.version, after).await? else {
+            return Ok(Done::Overtaken);
         };
         let pending = stored.item.pending.clone();
         let Some(pending) = pending.filter(|_| !self.voice.is_muted()) else {
-            return Ok(Done::Kept(stored, None));
+            return Ok(Done::Kept(Box::new(stored), None));
         };
         match self.deliver(stored, &pending).await? {
-            Sent::Yes(stored) => Ok(Done::Kept(stored, Some(pending.finding))),
+            Sent::Yes(stored) => Ok(Done::Kept(stored, Some(Box::new(pending.finding)))),
             Sent::Overtaken => Ok(Done::Overtaken),
         }
     }
@@ -279,7 +278,8 @@ impl<I: Incidents, V: Voice> Desk<'_, I, V> {
             state = pending.finding.state.as_str(),
             "finding told"
         );
-        self.strike_out(stored).await.map(Sent::Yes)
+        let stored = self.strike_out(stored).await?;
+        Ok(Sent::Yes(Box::new(stored)))
     }
 
     async fn send(&self, finding: &Finding) -> Result<(), AlertError> {

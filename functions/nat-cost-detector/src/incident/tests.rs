@@ -193,10 +193,10 @@ fn an_accepted_level_is_what_is_usual_and_what_was_before_is_not() {
     let accepted = open().after(day(14), 1000 * GB, Turn::Accepts, None);
     let volumes = (-30..=20).map(|offset| (day(offset), 1)).collect();
     let first = |incidents: &[Incident]| usual(&volumes, incidents).into_keys().next();
-    assert_eq!(first(&[accepted.clone()]), Some(day(0)));
-    assert_eq!(usual(&volumes, &[accepted.clone()]).len(), 21);
+    assert_eq!(first(std::slice::from_ref(&accepted)), Some(day(0)));
+    assert_eq!(usual(&volumes, std::slice::from_ref(&accepted)).len(), 21);
     let resolved = accepted.after(day(18), 100 * GB, Turn::Resolves, None);
-    assert_eq!(first(&[resolved.clone()]), Some(day(-30)));
+    assert_eq!(first(std::slice::from_ref(&resolved)), Some(day(-30)));
     assert!(
         !usual(&volumes, &[resolved]).contains_key(&day(5)),
         "the leak's days are not usual again"
