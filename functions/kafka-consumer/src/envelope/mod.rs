@@ -54,7 +54,7 @@ pub struct Partition<'a> {
 
 /// Reads an event of MSK or of a self-managed cluster, as Lambda sent it: no JSON parser has to see it before. What is
 /// no JSON is no Kafka event, as far as that shows while records are looked for.
-pub fn read<'a>(event: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Vec<Partition<'a>>, NotKafka> {
+pub fn read(event: &(impl AsRef<[u8]> + ?Sized)) -> Result<Vec<Partition<'_>>, NotKafka> {
     let envelope =
         Envelope::scan(event.as_ref()).map_err(|Broken| not_kafka("it is no JSON object"))?;
     match envelope.source.as_deref() {

@@ -86,7 +86,7 @@ async fn a_lasting_shift_is_told_once_accepted_and_measured_when_it_ends() {
         expected.map(|(offset, turn)| (offset, turn.to_owned()))
     );
     let sent = cloud.state().sent.clone();
-    assert!(sent[1].contains("now taken as usual"), "{sent:?}");
+    assert!(sent[1].ends_with("the new level"), "{sent:?}");
     assert!(sent[2].starts_with("NAT cost back to normal"), "{sent:?}");
 }
 
