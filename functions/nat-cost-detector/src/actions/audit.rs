@@ -56,7 +56,7 @@ pub async fn run(
     let standing = progress
         .during(
             looking,
-            standing(app, &observed, flows.as_ref(), &mut missing),
+            Box::pin(standing(app, &observed, flows.as_ref(), &mut missing)),
         )
         .await;
     if let Some(report) = &mut report {

@@ -38,12 +38,15 @@ pub async fn run(app: &App, day: Day, progress: Progress) -> Result<Comparison, 
         max_pages: app.config.max_pages,
     };
     let (answer, doors) = progress
-        .during("reading the bill and the requests of thirty days", async {
-            tokio::join!(
-                usage::ask(&app.clients.cost_explorer, question),
-                front_doors::observe(&app.clients.cloudwatch, from, day),
-            )
-        })
+        .during(
+            "reading the bill and the requests of thirty days",
+            Box::pin(async {
+                tokio::join!(
+                    usage::ask(&app.clients.cost_explorer, question),
+                    front_doors::observe(&app.clients.cloudwatch, from, day),
+                )
+            }),
+        )
         .await;
     let mut notes = Vec::new();
     let bill = match answer {

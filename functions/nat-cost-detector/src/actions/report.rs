@@ -40,7 +40,7 @@ pub async fn run(
         )
         .await?;
     let mut notes = observed.notes.clone();
-    let accounts = accounts(app, &observed, from, &mut notes, progress).await;
+    let accounts = Box::pin(accounts(app, &observed, from, &mut notes, progress)).await;
     let (services, days_read) = services(app, &observed, from, now, &mut notes, progress).await;
     Ok(MonthReport {
         region: observed.subject.region.clone(),
@@ -74,7 +74,7 @@ async fn accounts(
         to: observed.subject.day,
         max_pages: app.config.max_pages,
     };
-    let asked = usage::ask(&app.clients.cost_explorer, question);
+    let asked = Box::pin(usage::ask(&app.clients.cost_explorer, question));
     match progress.during("reading the bill by account", asked).await {
         Ok(answer) => {
             notes.push(format!(

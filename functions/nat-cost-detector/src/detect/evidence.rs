@@ -10,6 +10,8 @@ use super::points::Point;
 
 /// Days that are looked at together.
 pub(super) const WINDOW: usize = 8;
+/// The same as days back.
+const WINDOW_DAYS: i64 = 8;
 /// Days in which a ramp reaches its size.
 const RAMP_DAYS: i64 = 7;
 /// Sizes on the log scale: from a quarter more to ten thousand times as much.
@@ -82,7 +84,7 @@ impl Evidence {
             .rev()
             .take(WINDOW)
             .map(|point| (today.number - point.number, point))
-            .take_while(|(ago, _)| *ago <= WINDOW as i64)
+            .take_while(|(ago, _)| *ago <= WINDOW_DAYS)
             .map(|(ago, point)| (ago, sign * model.residual(point), model.variance(point)))
             .collect();
         let nothing = before_today(model, &recent, |_| 0.0);

@@ -43,8 +43,8 @@ impl Normal {
         for i in 0..self.size {
             let scaled = row[i] * weight;
             if scaled != 0.0 {
-                for j in 0..=i {
-                    self.matrix[i][j] += scaled * row[j];
+                for (cell, other) in self.matrix[i].iter_mut().zip(row).take(i + 1) {
+                    *cell += scaled * other;
                 }
                 self.right[i] += scaled * value;
             }
@@ -57,8 +57,8 @@ impl Normal {
         for i in 0..self.size {
             for j in 0..=i {
                 let mut rest = self.matrix[i][j];
-                for k in 0..j {
-                    rest -= factor[i][k] * factor[j][k];
+                for (one, other) in factor[i].iter().zip(&factor[j]).take(j) {
+                    rest -= one * other;
                 }
                 factor[i][j] = if i == j {
                     rest.max(1e-12).sqrt()
