@@ -5,10 +5,6 @@
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
 #[path = "../../../functions/nat-cost-detector/src/detect/mod.rs"]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only scores and verdicts are measured")
-)]
 #[expect(unreachable_pub, reason = "the detector's own source")]
 mod detect;
 #[path = "../detector/contenders/mod.rs"]
@@ -17,11 +13,8 @@ mod detector;
 mod flow_logs;
 mod serve;
 #[path = "../../../functions/nat-cost-detector/src/tell/text.rs"]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the detector's source needs a part of it")
-)]
 #[expect(
+    dead_code,
     unreachable_pub,
     reason = "what the detector's source needs of its crate"
 )]

@@ -94,6 +94,10 @@ pub(crate) async fn run() -> Result<Report, Error> {
 
 /// The file with the known causes, or why there is none.
 fn taxi(root: &Path) -> Result<PathBuf, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the benchmark's one setting, read once"
+    )]
     let folder = std::env::var_os(NAB).ok_or(format!("{NAB} names no folder with {TAXI}"))?;
     let path = root.join(folder).join(TAXI);
     if path.is_file() {

@@ -271,7 +271,7 @@ impl Report {
         ]);
         for row in &self.results {
             let [low, high] = row.ci;
-            let theirs = row.theirs.map_or("-".to_owned(), |value| figure(value));
+            let theirs = row.theirs.map_or("-".to_owned(), figure);
             table.add_row([
                 row.case.clone(),
                 row.metric.to_owned(),

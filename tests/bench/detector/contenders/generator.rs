@@ -45,7 +45,7 @@ const SCALES: [f64; 3] = [0.05, 0.10, 0.20];
 const FACTORS: [f64; 3] = [1.5, 2.0, 3.0];
 const KINDS: [Kind; 4] = [Kind::Spike, Kind::Shift, Kind::Ramp, Kind::Weekend];
 const RAMP_DAYS: usize = 7;
-const GB: f64 = (1_u64 << 30) as f64;
+const GB: f64 = 1_073_741_824.0;
 
 /// Which generated series: what one seed yields is never used for another purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,12 @@ fn place(
         Kind::Spike => (onset, random.random_range(1..=2)),
         Kind::Shift => (onset, 7),
         Kind::Ramp => (onset, 2 * RAMP_DAYS),
-        Kind::Weekend => ((onset..).find(|day| weekday(*day) == 5).unwrap_or(onset), 2),
+        Kind::Weekend => (
+            (onset..onset + 7)
+                .find(|day| weekday(*day) == 5)
+                .unwrap_or(onset),
+            2,
+        ),
     };
     Leak {
         kind,

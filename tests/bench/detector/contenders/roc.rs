@@ -226,7 +226,7 @@ mod tests {
         let clean: Vec<Scores> = (0..4)
             .map(|year| {
                 let day = |day: usize| {
-                    if day % 73 == 0 {
+                    if day.is_multiple_of(73) {
                         float(1 + day / 73 + 5 * year)
                     } else {
                         0.0
