@@ -3,7 +3,7 @@
 //! Files are read a few at a time. Gzip text is inflated while it arrives and never held; of a Parquet file the footer
 //! and, row group by row group, the columns that matter are fetched by ranges, side by side. A body that breaks off is
 //! asked for again from where it broke. Memory holds a few buffers, the columns of a few row groups (within
-//! [`COLUMNS_AT_ONCE`]), and the sums.
+//! `COLUMNS_AT_ONCE`), and the sums.
 
 mod columns;
 mod listing;
