@@ -3,6 +3,7 @@
 //! People read the SNS text; machines read this. Causes add up to the excess, what is left is `unexplained`. The
 //! golden files are `events/contracts/finding-*.json`.
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +110,26 @@ pub struct GatewayCount {
     pub expected: Decimal,
     /// The most that is usual.
     pub most: Decimal,
-    /// Gateways that exist now and did not when the incident opened; empty where that is unknown.
-    pub new_ids: Vec<String>,
+    /// Gateways made in the week before the incident opened or since, that still exist; oldest first.
+    pub new: Vec<NewGateway>,
+}
+
+/// A NAT gateway that was made of late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewGateway {
+    /// `nat-…`.
+    pub id: String,
+    /// Its `Name` tag; empty where it has none.
+    pub name: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Its zone; empty for a regional gateway and where unknown.
+    pub zone: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Bytes that went through on the day; absent where CloudWatch did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// Expected range of a day.

@@ -5,6 +5,10 @@
 #[path = "../consumer/contenders/mod.rs"]
 mod consumer;
 #[path = "../../../functions/nat-cost-detector/src/detect/mod.rs"]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the count of gateways is not compared")
+)]
 #[expect(unreachable_pub, reason = "the detector's own source")]
 mod detect;
 #[path = "../detector/contenders/mod.rs"]

@@ -3,7 +3,9 @@
 //! Generated daily volumes with known leaks (`contenders/generator.rs`, fixed before any tuning, and seeds that tuning
 //! never saw), the same for every contender; recall is compared at equal false alarms (`contenders/roc.rs`). The oracle
 //! knows level, weekly profile and scale of the noise. NAB's nyc_taxi is judged when `TOLLKEEPER_NAB` names the folder
-//! with `nyc_taxi.csv`. Not measured: attribution, and series unlike the generated ones beyond that.
+//! with `nyc_taxi.csv`. Last the memory of a large night (`night.rs`). Not measured: attribution, and series unlike the generated ones beyond that.
+
+mod night;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -89,6 +91,7 @@ pub(crate) async fn run() -> Result<Report, Error> {
             1_000.0,
         ));
     }
+    rows.extend(night::rows(&root).await?);
     Ok(Report::new("detector", rows))
 }
 

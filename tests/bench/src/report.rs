@@ -140,13 +140,7 @@ impl Row {
         sample: &Sample,
         target: f64,
     ) -> Self {
-        let measure = Measure {
-            case,
-            metric,
-            unit,
-            better: Better::Higher,
-        };
-        Self::against(measure, sample, "target", &Sample::exact(target), Some(1.0))
+        Self::target((case, metric, unit, Better::Higher), sample, target)
     }
 
     /// A figure that must stay under an absolute target.
@@ -157,11 +151,19 @@ impl Row {
         sample: &Sample,
         target: f64,
     ) -> Self {
+        Self::target((case, metric, unit, Better::Lower), sample, target)
+    }
+
+    fn target(
+        (case, metric, unit, better): (&str, &'static str, &'static str, Better),
+        sample: &Sample,
+        target: f64,
+    ) -> Self {
         let measure = Measure {
             case,
             metric,
             unit,
-            better: Better::Lower,
+            better,
         };
         Self::against(measure, sample, "target", &Sample::exact(target), Some(1.0))
     }

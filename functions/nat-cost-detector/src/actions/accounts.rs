@@ -7,10 +7,10 @@ use tollkeeper::time::Day;
 
 use crate::adapters::cost_explorer::{self, Bills};
 use crate::adapters::identity;
+use crate::detect::HISTORY_DAYS;
 use crate::fault::DetectorError;
 use crate::measure::bill::Bill;
 use crate::measure::place::{AccountAccess, BillSource, Place, RoleArn};
-use crate::measure::study::HISTORY_DAYS;
 use crate::{App, Clients};
 
 /// A place that can be observed.

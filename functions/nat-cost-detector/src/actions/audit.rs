@@ -26,8 +26,6 @@ use crate::tell::standing::StandingReport;
 
 /// Days that an audit looks back.
 const DAYS: i64 = 30;
-/// Days without a byte after which a gateway or an endpoint counts as idle.
-const IDLE_DAYS: i64 = 14;
 
 /// Audits the thirty days up to and including `day`. What cannot be read is said in the report, which goes on.
 pub async fn run(
@@ -93,7 +91,7 @@ async fn standing(
 ) -> StandingReport {
     let (network, prices) = (&*observed.network, observed.prices);
     let to = observed.subject.day;
-    let from = to.plus(1 - IDLE_DAYS);
+    let from = Usage::first_day(to);
     let client = &app.clients.cloudwatch;
     let asked = bytes_by_endpoint(client, &network.endpoints, from, to).await;
     let endpoint_bytes = asked.unwrap_or_else(|error| {
@@ -102,12 +100,7 @@ async fn standing(
         ));
         BTreeMap::new()
     });
-    let usage = Usage {
-        days: u32::try_from(IDLE_DAYS).unwrap_or_default(),
-        since: from.start(),
-        nat_bytes: observed.nat_bytes_since(from),
-        endpoint_bytes,
-    };
+    let usage = Usage::until(to, observed.nat_bytes_since(from), endpoint_bytes);
     let standing = Standing {
         network,
         usage: &usage,

@@ -1,6 +1,6 @@
 //! `compare-front-door`: API Gateway against a load balancer over thirty days, from real usage. Read-only.
 
-use tollkeeper::prices;
+use tollkeeper::prices::{self, RegionPrices};
 use tollkeeper::time::Day;
 
 use crate::App;
@@ -8,6 +8,7 @@ use crate::adapters::usage::{self, Answer, Question};
 use crate::adapters::{front_doors, identity};
 use crate::fault::DetectorError;
 use crate::front_door::{self, Bill, Comparison, Usage};
+use crate::measure::usage_type;
 use crate::progress::Progress;
 
 /// Days that are compared.
@@ -60,7 +61,8 @@ pub async fn run(app: &App, day: Day, progress: Progress) -> Result<Comparison, 
                 "The bill took {} Cost Explorer page(s), a cent each{estimate}",
                 answer.pages
             ));
-            Some(bill(&answer))
+            notes.extend(answer.left_out());
+            Some(bill(&answer, prices))
         }
         Err(error) => {
             notes.push(format!("The bill could not be read: {error}"));
@@ -84,10 +86,10 @@ pub async fn run(app: &App, day: Day, progress: Progress) -> Result<Comparison, 
     Ok(comparison)
 }
 
-fn bill(answer: &Answer) -> Bill {
+fn bill(answer: &Answer, region: &RegionPrices) -> Bill {
     let mut bill = Bill::default();
     for ([usage_type, operation], used) in &answer.rows {
-        let is = |name| usage::is(usage_type, name);
+        let is = |name| usage_type::is(usage_type, name, region);
         let slot = if is("ApiGatewayRequest") {
             &mut bill.rest
         } else if is("ApiGatewayHttpRequest") {
@@ -158,6 +160,7 @@ mod tests {
             balancer_units: pair(90, 9),
             firewall: Decimal::from(5),
         };
-        assert_eq!(bill(&answer), expected);
+        let region = prices::for_region("us-east-1").unwrap();
+        assert_eq!(bill(&answer, region), expected);
     }
 }

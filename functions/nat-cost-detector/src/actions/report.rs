@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollkeeper::money::{Money, cents};
+use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
 use crate::App;
@@ -16,12 +17,11 @@ use crate::explain::causes::volume;
 use crate::fault::DetectorError;
 use crate::measure::inventory::{self, Inventory};
 use crate::measure::study::{Gaps, Observed};
+use crate::measure::usage_type::{BILLED_UNDER, Unit, UsageType};
 use crate::progress::Progress;
 use crate::tell::month::{AccountCost, MonthReport, ServiceCost};
 use crate::tell::report::GatewayCost;
 
-/// NAT gateways are billed under the first, endpoints under the second.
-const SERVICES: [&str; 2] = ["EC2 - Other", "Amazon Virtual Private Cloud"];
 /// Last days whose flow logs are read for the services: each is a day's files.
 const FLOW_LOG_DAYS: i64 = 7;
 
@@ -66,7 +66,7 @@ async fn accounts(
     progress: Progress,
 ) -> Vec<AccountCost> {
     let question = Question {
-        services: &SERVICES,
+        services: &BILLED_UNDER,
         region: &observed.subject.region,
         account: None,
         by: ["LINKED_ACCOUNT", "USAGE_TYPE"],
@@ -86,7 +86,8 @@ async fn accounts(
                     ""
                 }
             ));
-            by_account(&answer)
+            notes.extend(answer.left_out());
+            by_account(&answer, observed.prices)
         }
         Err(error) => {
             notes.push(format!("Without the bill by account ({error})"));
@@ -96,26 +97,16 @@ async fn accounts(
 }
 
 /// Accounts that paid for NAT gateways or endpoints, dearest first.
-fn by_account(answer: &Answer) -> Vec<AccountCost> {
+fn by_account(answer: &Answer, region: &'static RegionPrices) -> Vec<AccountCost> {
     let mut sums: BTreeMap<&str, [Decimal; 3]> = BTreeMap::new();
     for ([account, usage_type], used) in &answer.rows {
-        let is = |names: &[&str]| names.iter().any(|name| usage::is(usage_type, name));
-        let slot = if is(&[
-            "NatGateway-Bytes",
-            "RegionalNatGateway-Bytes",
-            "NatGateway-Prvd-Bytes",
-        ]) {
-            0
-        } else if is(&[
-            "NatGateway-Hours",
-            "RegionalNatGateway-Hours",
-            "NatGateway-Prvd-Hours",
-        ]) {
-            1
-        } else if is(&["VpcEndpoint-Hours", "VpcEndpoint-Bytes"]) {
-            2
-        } else {
+        let Some((_, usage_type)) = UsageType::parse(usage_type, &[region]) else {
             continue;
+        };
+        let slot = match usage_type.unit() {
+            _ if !usage_type.is_nat() => 2,
+            Unit::Bytes => 0,
+            Unit::Hours | Unit::GbpsHours => 1,
         };
         sums.entry(account).or_default()[slot] += used.cost;
     }
@@ -212,6 +203,7 @@ async fn services(
 mod tests {
     use super::*;
     use crate::adapters::usage::Used;
+    use tollkeeper::prices;
 
     #[test]
     fn a_month_begins_on_its_first_day() {
@@ -232,10 +224,12 @@ mod tests {
         };
         let answer = Answer {
             rows: [
-                row("1", "NatGateway-Bytes", 150),
+                row("1", "EU-NatGateway-Bytes", 150),
+                row("1", "NatGateway-Bytes", 7_000),
                 row("1", "EBS:VolumeUsage", 90_000),
                 row("2", "EU-NatGateway-Hours", 1_000),
                 row("2", "EU-RegionalNatGateway-Bytes", 1),
+                row("2", "EU-RegionalNatGateway-Prvd-Gbps", 500),
                 row("2", "EU-VpcEndpoint-Hours", 25),
                 row("3", "EBS:VolumeUsage", 5),
             ]
@@ -243,7 +237,8 @@ mod tests {
             currency: "USD".to_owned(),
             ..Answer::default()
         };
-        let seen: Vec<_> = by_account(&answer)
+        let region = prices::for_region("eu-west-1").unwrap();
+        let seen: Vec<_> = by_account(&answer, region)
             .into_iter()
             .map(|a| {
                 format!(
@@ -254,7 +249,7 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            ["2 $0.01 $10.00 $0.25 $10.26", "1 $1.50 $0.00 $0.00 $1.50"]
+            ["2 $0.01 $15.00 $0.25 $15.26", "1 $1.50 $0.00 $0.00 $1.50"]
         );
     }
 }

@@ -1,10 +1,13 @@
 //! A series' day within a night: what it means, and the findings there are to tell. Reads; `incident::keep` writes.
 
-use tollkeeper::finding::{Finding, RealisedSaving, Severity, State};
+use std::collections::BTreeMap;
+
+use tollkeeper::finding::{Advice, Finding, RealisedSaving, Severity, State};
 use tollkeeper::plan::EndpointKind;
 
 use crate::adapters::cloudwatch;
 use crate::adapters::ledger::Ledger;
+use crate::advise::{Standing, Usage, idle_gateways};
 use crate::detect::Verdict;
 use crate::fault::DetectorError;
 use crate::incident::judge::judge;
@@ -179,23 +182,35 @@ impl SeriesNight<'_> {
             &self.observed.subject,
             self.decision(incident, state, verdict),
             crate::explain::causes::unexplained(0, self.observed.prices),
-            Vec::new(),
+            self.idle_gateways(),
             quality,
             self.observed.prices,
         )
     }
 
+    /// Whatever made the hours rise: gateways that nothing goes through are the first to go.
+    fn idle_gateways(&self) -> Vec<Advice> {
+        let day = self.observed.subject.day;
+        let bytes = self.observed.nat_bytes_since(Usage::first_day(day));
+        let usage = Usage::until(day, bytes, BTreeMap::new());
+        idle_gateways(Standing {
+            network: &self.observed.network,
+            usage: &usage,
+            prices: self.observed.prices,
+            flows: None,
+        })
+    }
+
     fn about_gateways(&self, finding: Finding, incident: &Incident) -> Finding {
         let day = self.observed.subject.day;
-        let known = &incident.baseline.nat_gateway_ids;
-        let nats = self.observed.network.nats.iter().map(|nat| nat.id.clone());
-        let new_ids = nats.filter(|id| !known.contains(id)).collect();
+        let bytes = self.observed.nat_bytes_since(day);
+        let new = gateways::new(&self.observed.network, incident.opened, day, &bytes);
         gateways::about(
             finding,
             self.observed.usage_type,
             self.observed.volume(),
             incident.baseline.of(day),
-            new_ids,
+            new,
             self.observed.prices,
         )
     }

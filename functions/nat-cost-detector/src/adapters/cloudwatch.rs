@@ -6,20 +6,16 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
+use aws_sdk_cloudwatch::types::{Dimension, Metric};
 use jiff::Timestamp;
-use rust_decimal::prelude::ToPrimitive;
 use tollkeeper::time::Day;
 
+use super::metric_data::{self, Every};
 use crate::fault::CallError;
 use crate::measure::network::Endpoint;
 
-const OPERATION: &str = "cloudwatch:GetMetricData";
 /// What the inner legs A and D count, and the bill with them.
 const NAT_METRICS: [&str; 2] = ["BytesInFromSource", "BytesOutToSource"];
-/// Queries that one call takes.
-const QUERIES: usize = 500;
 
 /// Bytes by thing (gateway or endpoint) and day; a day without data is absent.
 pub type DailyBytes = BTreeMap<String, BTreeMap<Day, u64>>;
@@ -39,7 +35,7 @@ pub async fn nat_bytes(
             )
         })
     });
-    sums(client, metrics.collect(), from, to).await
+    daily(client, &metrics.collect::<Vec<_>>(), from, to).await
 }
 
 /// Bytes through each interface endpoint from one day to another, both included.
@@ -62,7 +58,7 @@ pub async fn endpoint_bytes(
             metric("AWS/PrivateLinkEndpoints", "BytesProcessed", &dimensions),
         )
     });
-    sums(client, metrics.collect(), from, to).await
+    daily(client, &metrics.collect::<Vec<_>>(), from, to).await
 }
 
 fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
@@ -77,67 +73,23 @@ fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
         .build()
 }
 
-async fn sums(
+async fn daily(
     client: &Client,
-    metrics: Vec<(String, Metric)>,
+    metrics: &[(String, Metric)],
     from: Day,
     to: Day,
 ) -> Result<DailyBytes, CallError> {
-    let mut out = DailyBytes::new();
-    for part in metrics.chunks(QUERIES) {
-        let queries: Vec<MetricDataQuery> = part
-            .iter()
-            .enumerate()
-            .map(|(index, (_, metric))| query(index, metric))
-            .collect();
-        let mut token: Option<String> = None;
-        loop {
-            let reply = client
-                .get_metric_data()
-                .start_time(DateTime::from_secs(from.start().as_second()))
-                .end_time(DateTime::from_secs(to.end().as_second()))
-                .set_metric_data_queries(Some(queries.clone()))
-                .set_next_token(token.take())
-                .send()
-                .await
-                .map_err(|error| CallError::of(OPERATION, &error))?;
-            for result in reply.metric_data_results() {
-                let index = result
-                    .id()
-                    .and_then(|id| id.strip_prefix('q'))
-                    .and_then(|id| id.parse::<usize>().ok());
-                let Some((thing, _)) = index.and_then(|index| part.get(index)) else {
-                    continue;
-                };
-                let days = out.entry(thing.clone()).or_default();
-                for (at, value) in result.timestamps().iter().zip(result.values()) {
-                    let Ok(at) = Timestamp::from_second(at.secs()) else {
-                        continue;
-                    };
-                    *days.entry(Day::of(at)).or_default() += value.round().to_u64().unwrap_or(0);
-                }
-            }
-            match reply.next_token {
-                Some(next) if !next.is_empty() => token = Some(next),
-                _ => break,
-            }
-        }
-    }
-    Ok(out)
-}
-
-fn query(index: usize, metric: &Metric) -> MetricDataQuery {
-    MetricDataQuery::builder()
-        .id(format!("q{index}"))
-        .metric_stat(
-            MetricStat::builder()
-                .metric(metric.clone())
-                .period(86_400)
-                .stat("Sum")
-                .build(),
-        )
-        .return_data(true)
-        .build()
+    let sums = metric_data::sums(client, metrics, Every::Day, (from, to)).await?;
+    let days = |periods: BTreeMap<i64, u64>| {
+        let periods = periods.into_iter();
+        periods
+            .filter_map(|(at, bytes)| Some((Day::of(Timestamp::from_second(at).ok()?), bytes)))
+            .collect()
+    };
+    Ok(sums
+        .into_iter()
+        .map(|(thing, periods)| (thing, days(periods)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -145,6 +97,7 @@ mod tests {
     use super::*;
     use crate::adapters::mocked;
     use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
+    use aws_sdk_cloudwatch::primitives::DateTime;
     use aws_sdk_cloudwatch::types::MetricDataResult;
 
     fn result(id: &str, day: &str, bytes: f64) -> MetricDataResult {

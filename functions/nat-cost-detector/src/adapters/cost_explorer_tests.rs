@@ -1,6 +1,7 @@
 use super::*;
 use crate::adapters::mocked;
 use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
+use aws_sdk_costexplorer::types::{DateInterval, Group, MetricValue};
 use tollkeeper::error::Fault;
 use tollkeeper::prices::{self, BYTES_PER_GB};
 
@@ -13,7 +14,13 @@ type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 fn result(day: &str, rows: &[Row<'_>], estimated: bool) -> ResultByTime {
     let day: Day = day.parse().unwrap();
     let mut result = ResultByTime::builder()
-        .time_period(interval(day, day.next()).unwrap())
+        .time_period(
+            DateInterval::builder()
+                .start(day.to_string())
+                .end(day.next().to_string())
+                .build()
+                .unwrap(),
+        )
         .estimated(estimated);
     for (usage_type, account, quantity, cost, currency) in rows {
         let metric =

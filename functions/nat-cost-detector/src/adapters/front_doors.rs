@@ -8,19 +8,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Metric, MetricDataQuery, MetricStat};
-use rust_decimal::prelude::ToPrimitive;
+use aws_sdk_cloudwatch::types::Metric;
 use tollkeeper::time::Day;
 
+use super::metric_data::{self, Every};
 use crate::fault::CallError;
 use crate::front_door::{Door, DoorKind};
 
-const LIST: &str = "cloudwatch:ListMetrics";
-const GET: &str = "cloudwatch:GetMetricData";
-/// Queries that one call takes.
-const QUERIES: usize = 500;
-const HOUR: i32 = 3_600;
+const OPERATION: &str = "cloudwatch:ListMetrics";
 
 /// Namespace, metric, the one dimension it must have, and what that makes it.
 const COUNTED: [(&str, &str, &str, DoorKind); 3] = [
@@ -39,10 +34,10 @@ pub async fn observe(client: &Client, from: Day, to: Day) -> Result<Vec<Door>, C
     let mut doors = Vec::new();
     for (namespace, name, dimension, kind) in COUNTED {
         let metrics = list(client, namespace, name, dimension).await?;
-        let requests = hourly(client, &metrics, from, to).await?;
+        let requests = metric_data::sums(client, &metrics, Every::Hour, (from, to)).await?;
         let bytes = if kind == DoorKind::LoadBalancer {
             let processed = list(client, namespace, "ProcessedBytes", dimension).await?;
-            hourly(client, &processed, from, to).await?
+            metric_data::sums(client, &processed, Every::Hour, (from, to)).await?
         } else {
             BTreeMap::new()
         };
@@ -73,7 +68,7 @@ async fn list(
             .set_next_token(token.take())
             .send()
             .await
-            .map_err(|error| CallError::of(LIST, &error))?;
+            .map_err(|error| CallError::of(OPERATION, &error))?;
         for metric in reply.metrics() {
             if let [only] = metric.dimensions()
                 && only.name() == Some(dimension)
@@ -89,68 +84,13 @@ async fn list(
     }
 }
 
-/// Hourly sums by Unix second; an hour without data is absent.
-async fn hourly(
-    client: &Client,
-    metrics: &[(String, Metric)],
-    from: Day,
-    to: Day,
-) -> Result<BTreeMap<String, BTreeMap<i64, u64>>, CallError> {
-    let mut out: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
-    for part in metrics.chunks(QUERIES) {
-        let queries: Vec<MetricDataQuery> = part
-            .iter()
-            .enumerate()
-            .map(|(index, (_, metric))| query(index, metric))
-            .collect();
-        let mut token: Option<String> = None;
-        loop {
-            let reply = client
-                .get_metric_data()
-                .start_time(DateTime::from_secs(from.start().as_second()))
-                .end_time(DateTime::from_secs(to.end().as_second()))
-                .set_metric_data_queries(Some(queries.clone()))
-                .set_next_token(token.take())
-                .send()
-                .await
-                .map_err(|error| CallError::of(GET, &error))?;
-            for result in reply.metric_data_results() {
-                let id = result.id().and_then(|id| id.strip_prefix('q'));
-                let Some((door, _)) = id.and_then(|id| part.get(id.parse::<usize>().ok()?)) else {
-                    continue;
-                };
-                let hours = out.entry(door.clone()).or_default();
-                for (at, value) in result.timestamps().iter().zip(result.values()) {
-                    *hours.entry(at.secs()).or_default() += value.round().to_u64().unwrap_or(0);
-                }
-            }
-            match reply.next_token {
-                Some(next) if !next.is_empty() => token = Some(next),
-                _ => break,
-            }
-        }
-    }
-    Ok(out)
-}
-
-fn query(index: usize, metric: &Metric) -> MetricDataQuery {
-    let stat = MetricStat::builder()
-        .metric(metric.clone())
-        .period(HOUR)
-        .stat("Sum");
-    MetricDataQuery::builder()
-        .id(format!("q{index}"))
-        .metric_stat(stat.build())
-        .return_data(true)
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::adapters::mocked;
     use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
     use aws_sdk_cloudwatch::operation::list_metrics::ListMetricsOutput;
+    use aws_sdk_cloudwatch::primitives::DateTime;
     use aws_sdk_cloudwatch::types::{Dimension, MetricDataResult};
 
     fn metric(name: &str, dimensions: &[(&str, &str)]) -> Metric {

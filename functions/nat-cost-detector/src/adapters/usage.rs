@@ -1,21 +1,14 @@
 //! The bill by any two dimensions over a stretch of days: for reports, not for judging.
-//!
-//! One question costs $0.01 a page. Source:
-//! <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_GetCostAndUsage.html>
 
 use std::collections::BTreeMap;
 
 use aws_sdk_costexplorer::Client;
-use aws_sdk_costexplorer::types::{
-    DateInterval, Dimension, DimensionValues, Expression, Granularity, Group, GroupDefinition,
-    GroupDefinitionType,
-};
+use aws_sdk_costexplorer::types::{Dimension, Group};
 use rust_decimal::Decimal;
 use tollkeeper::time::Day;
 
-use crate::fault::{CallError, DetectorError};
-
-const OPERATION: &str = "ce:GetCostAndUsage";
+use super::cost_and_usage;
+use crate::fault::DetectorError;
 
 /// What is asked of the bill.
 #[derive(Debug, Clone, Copy)]
@@ -54,116 +47,73 @@ pub struct Answer {
     pub pages: u32,
     /// Whether a day of it may still change.
     pub estimated: bool,
-    /// The bill's currency; empty where nothing was used.
+    /// The currency of the rows' costs: the first that a cost was in; empty where nothing cost anything.
     pub currency: String,
+    /// Costs in other currencies, which are in no row: currencies are never added up.
+    pub other_currencies: BTreeMap<String, Decimal>,
+}
+
+impl Answer {
+    /// What is in no row, in words.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        self.other_currencies.iter().map(|(currency, cost)| {
+            format!("{cost} {currency} of the bill are in another currency and not added up")
+        })
+    }
 }
 
 /// Asks the bill.
 pub async fn ask(client: &Client, question: Question<'_>) -> Result<Answer, DetectorError> {
-    let mut answer = Answer::default();
-    let mut token: Option<String> = None;
-    loop {
-        if answer.pages == question.max_pages {
-            return Err(DetectorError::TooManyPages(question.max_pages));
-        }
-        let reply = client
-            .get_cost_and_usage()
-            .time_period(interval(question)?)
-            .granularity(Granularity::Daily)
-            .metrics("UsageQuantity")
-            .metrics("UnblendedCost")
-            .filter(filter(question))
-            .set_group_by(Some(question.by.map(dimension).to_vec()))
-            .set_next_page_token(token.take())
-            .send()
-            .await
-            .map_err(|error| CallError::of(OPERATION, &error))?;
-        answer.pages += 1;
-        for result in reply.results_by_time() {
-            answer.estimated |= result.estimated();
-            for group in result.groups() {
-                add(&mut answer, group)?;
-            }
-        }
-        match reply.next_page_token {
-            Some(next) if !next.is_empty() => token = Some(next),
-            _ => return Ok(answer),
-        }
-    }
-}
-
-fn interval(question: Question<'_>) -> Result<DateInterval, DetectorError> {
-    DateInterval::builder()
-        .start(question.from.to_string())
-        .end(question.to.next().to_string())
-        .build()
-        .map_err(|error| DetectorError::BillShape(error.to_string()))
-}
-
-fn dimension(key: &'static str) -> GroupDefinition {
-    GroupDefinition::builder()
-        .r#type(GroupDefinitionType::Dimension)
-        .key(key)
-        .build()
-}
-
-fn filter(question: Question<'_>) -> Expression {
-    let one = |key: Dimension, values: &[&str]| {
-        let values = values.iter().map(|value| (*value).to_owned()).collect();
-        let values = DimensionValues::builder().key(key).set_values(Some(values));
-        Expression::builder().dimensions(values.build()).build()
+    let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+    let mut only = vec![
+        (Dimension::Service, owned(question.services)),
+        (Dimension::Region, owned(&[question.region])),
+    ];
+    only.extend(
+        question
+            .account
+            .map(|account| (Dimension::LinkedAccount, owned(&[account]))),
+    );
+    let asked = cost_and_usage::Question {
+        from: question.from,
+        to: question.to,
+        only,
+        by: question.by,
+        max_pages: question.max_pages,
     };
-    let mut filter = Expression::builder()
-        .and(one(Dimension::Service, question.services))
-        .and(one(Dimension::Region, &[question.region]));
-    if let Some(account) = question.account {
-        filter = filter.and(one(Dimension::LinkedAccount, &[account]));
-    }
-    filter.build()
+    let mut answer = Answer::default();
+    let mut pages = 0;
+    cost_and_usage::ask(client, asked, &mut pages, |result| {
+        answer.estimated |= result.estimated();
+        result
+            .groups()
+            .iter()
+            .try_for_each(|group| add(&mut answer, group))
+    })
+    .await?;
+    answer.pages = pages;
+    Ok(answer)
 }
 
 fn add(answer: &mut Answer, group: &Group) -> Result<(), DetectorError> {
-    let [first, second] = group.keys() else {
-        let keys = group.keys().len();
-        return Err(DetectorError::BillShape(format!(
-            "a group of {keys} keys, two were asked for"
-        )));
-    };
-    let used = answer
-        .rows
-        .entry([first.clone(), second.clone()])
-        .or_default();
-    used.quantity += amount(group, "UsageQuantity")?;
-    used.cost += amount(group, "UnblendedCost")?;
-    let cost = group
-        .metrics()
-        .and_then(|metrics| metrics.get("UnblendedCost"));
-    if let Some(currency) = cost.and_then(|cost| cost.unit()) {
+    let key = cost_and_usage::keys(group)?.map(str::to_owned);
+    let amounts = cost_and_usage::amounts(group)?;
+    let used = answer.rows.entry(key).or_default();
+    used.quantity += amounts.quantity;
+    if amounts.cost.is_zero() {
+        return Ok(());
+    }
+    let currency = amounts.currency.unwrap_or_default();
+    if answer.currency.is_empty() {
         currency.clone_into(&mut answer.currency);
     }
+    if answer.currency == currency {
+        used.cost += amounts.cost;
+    } else {
+        let other = answer.other_currencies.entry(currency.to_owned());
+        *other.or_default() += amounts.cost;
+    }
     Ok(())
-}
-
-fn amount(group: &Group, metric: &str) -> Result<Decimal, DetectorError> {
-    let metrics = group.metrics();
-    let text = metrics
-        .and_then(|metrics| metrics.get(metric))
-        .and_then(|value| value.amount())
-        .unwrap_or("0");
-    text.parse()
-        .or_else(|_| Decimal::from_scientific(text))
-        .map_err(|_| DetectorError::BillShape(format!("{metric} `{text}`, which is no number")))
-}
-
-/// Whether a usage type is this one behind its region's prefix (`EU-`, `USE1-`).
-pub fn is(usage_type: &str, name: &str) -> bool {
-    usage_type.strip_suffix(name).is_some_and(|prefix| {
-        let code = prefix.strip_suffix('-').unwrap_or(prefix);
-        (prefix.is_empty() || prefix.ends_with('-'))
-            && code
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    })
 }
 
 #[cfg(test)]
@@ -175,6 +125,14 @@ mod tests {
     use tollkeeper::error::Fault;
 
     fn page(rows: &[(&str, &str, &str)], next: Option<&str>) -> GetCostAndUsageOutput {
+        page_in("USD", rows, next)
+    }
+
+    fn page_in(
+        currency: &str,
+        rows: &[(&str, &str, &str)],
+        next: Option<&str>,
+    ) -> GetCostAndUsageOutput {
         let metric =
             |amount: &str, unit: &str| MetricValue::builder().amount(amount).unit(unit).build();
         let mut result = ResultByTime::builder().estimated(false);
@@ -183,7 +141,7 @@ mod tests {
                 .keys(*account)
                 .keys(*usage_type)
                 .metrics("UsageQuantity", metric("2", "GB"))
-                .metrics("UnblendedCost", metric(cost, "USD"));
+                .metrics("UnblendedCost", metric(cost, currency));
             result = result.groups(group.build());
         }
         GetCostAndUsageOutput::builder()
@@ -212,7 +170,7 @@ mod tests {
                 request.next_page_token().is_none()
                     && (period.start(), period.end()) == ("2026-10-01", "2026-10-14")
                     && request.group_by().len() == 2
-                    && request.filter().unwrap().and().len() == 2
+                    && request.filter().unwrap().and().len() == 3
             })
             .then_output(|| {
                 page(
@@ -246,18 +204,28 @@ mod tests {
         assert_eq!(error.fault_type(), "CostExplorer.TooManyPages");
     }
 
-    #[test]
-    fn usage_types_are_matched_exactly_behind_the_prefix() {
-        assert!(
-            is("NatGateway-Bytes", "NatGateway-Bytes")
-                && is("EU-NatGateway-Bytes", "NatGateway-Bytes")
+    #[tokio::test]
+    async fn small_amounts_are_read_and_currencies_never_added_up() {
+        let row = [("1", "NatGateway-Bytes", "4.5E-7")];
+        let dollars = aws_smithy_mocks::mock!(Client::get_cost_and_usage)
+            .then_output(move || page(&row, Some("more")));
+        let yuan = aws_smithy_mocks::mock!(Client::get_cost_and_usage)
+            .then_output(move || page_in("CNY", &row, None));
+        let client = mocked!(aws_sdk_costexplorer, [&dollars, &yuan]);
+        let answer = ask(&client, question()).await.unwrap();
+        let small = Decimal::new(45, 8);
+        let rows: Vec<_> = answer.rows.values().collect();
+        assert_eq!(
+            rows,
+            [&Used {
+                quantity: Decimal::from(4),
+                cost: small
+            }]
         );
-        for other in [
-            "RegionalNatGateway-Bytes",
-            "EU-RegionalNatGateway-Bytes",
-            "xNatGateway-Bytes",
-        ] {
-            assert!(!is(other, "NatGateway-Bytes"), "{other}");
-        }
+        assert_eq!(answer.currency, "USD");
+        assert_eq!(
+            answer.other_currencies,
+            BTreeMap::from([("CNY".to_owned(), small)])
+        );
     }
 }

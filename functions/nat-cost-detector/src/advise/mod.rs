@@ -27,7 +27,7 @@ use month::Untaken;
 pub use flow_log::flow_log;
 pub use month::far_end;
 pub use order::{in_order, total_monthly_saving};
-pub use standing::{Standing, Usage, remarks, set_up_badly};
+pub use standing::{Standing, Usage, idle_gateways, remarks, set_up_badly};
 
 /// What advice is made from.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollkeeper::finding::{Advice, Remedy};
 use tollkeeper::prices::RegionPrices;
+use tollkeeper::time::Day;
 
 use super::month::money;
 use super::order::in_order;
@@ -35,6 +36,30 @@ pub struct Usage {
     pub nat_bytes: BTreeMap<String, u64>,
     /// Bytes of each interface endpoint; absent where CloudWatch did not say.
     pub endpoint_bytes: BTreeMap<String, u64>,
+}
+
+impl Usage {
+    /// Days without a byte after which a gateway or an endpoint counts as idle.
+    pub const IDLE_DAYS: u32 = 14;
+
+    /// The first day of the window that ends with a day.
+    pub fn first_day(day: Day) -> Day {
+        day.plus(1 - i64::from(Self::IDLE_DAYS))
+    }
+
+    /// What went through in the window that ends with a day.
+    pub fn until(
+        day: Day,
+        nat_bytes: BTreeMap<String, u64>,
+        endpoint_bytes: BTreeMap<String, u64>,
+    ) -> Self {
+        Self {
+            days: Self::IDLE_DAYS,
+            since: Self::first_day(day).start(),
+            nat_bytes,
+            endpoint_bytes,
+        }
+    }
 }
 
 /// What is judged.
@@ -64,6 +89,11 @@ pub fn set_up_badly(standing: Standing<'_>) -> Vec<Advice> {
         advice.extend(routes::crossing_subnets(standing, vpc));
     }
     in_order(advice)
+}
+
+/// Gateways that nothing goes through: all there is to say where hours of gateways are the trouble.
+pub fn idle_gateways(standing: Standing<'_>) -> Vec<Advice> {
+    in_order(idle::gateways(standing))
 }
 
 /// VPCs whose private subnets leave through NAT gateways, here or behind a Transit Gateway.

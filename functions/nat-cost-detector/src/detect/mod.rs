@@ -6,6 +6,7 @@
 //! - `evidence`: how much better a leak that began in the last days (a spike, a lasting shift, a ramp, a busy weekend)
 //!   explains them than noise does. One yardstick for all shapes, for falls as for rises.
 //! - `calibration`: how much evidence raises an alarm in this series.
+//! - `count`: hours of gateways, which are a count and judged by one.
 //!
 //! What is significant must also matter: gates in dollars and percent. Falls are scored (below zero) for the record and
 //! never alarm.
@@ -18,6 +19,7 @@
 //! This module refuses to know where the volumes come from, what was told, and what is done about it.
 
 mod calibration;
+pub mod count;
 mod evidence;
 mod judgement;
 mod linear;
@@ -40,7 +42,7 @@ use crate::tell::text::human_bytes;
 /// Days of history from which the detector trusts its own scale.
 pub const ENOUGH_DAYS: usize = 14;
 /// Days of history that count: thirty weeks. Older ones say little about today.
-const HISTORY_DAYS: i64 = 210;
+pub const HISTORY_DAYS: i64 = 210;
 /// Days after which a reported shift that goes on is the new level.
 pub const ACCEPTED_DAYS: i64 = 14;
 

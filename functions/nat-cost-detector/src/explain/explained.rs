@@ -55,14 +55,7 @@ impl App {
         let around = self
             .surroundings(&observed.network, ec2, &mut quality)
             .await;
-        let directory = Directory {
-            inventory,
-            mappings: &observed.mappings,
-            region: &observed.subject.region,
-            surroundings: &around,
-            subnets: &observed.network.subnets,
-            tag_keys: &self.config.tag_keys,
-        };
+        let directory = self.directory(observed, inventory, &around);
         let Some(read) = self
             .read_or_note(observed, inventory, day, &mut quality)
             .await
@@ -111,16 +104,25 @@ impl App {
         let around = self
             .surroundings(&observed.network, &self.clients.ec2, quality)
             .await;
-        let directory = Directory {
+        let directory = self.directory(observed, inventory, &around);
+        let read = self.read_or_note(observed, inventory, day, quality).await?;
+        Some(attribute(&read.traffic, directory))
+    }
+
+    fn directory<'a>(
+        &'a self,
+        observed: &'a Observed,
+        inventory: &'a Inventory,
+        around: &'a Surroundings,
+    ) -> Directory<'a> {
+        Directory {
             inventory,
             mappings: &observed.mappings,
             region: &observed.subject.region,
-            surroundings: &around,
+            surroundings: around,
             subnets: &observed.network.subnets,
             tag_keys: &self.config.tag_keys,
-        };
-        let read = self.read_or_note(observed, inventory, day, quality).await?;
-        Some(attribute(&read.traffic, directory))
+        }
     }
 
     /// The network around the gateways, and tags; without these sources go by their own names.

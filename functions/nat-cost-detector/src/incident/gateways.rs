@@ -1,99 +1,33 @@
-//! Hours of gateways are a count, not a volume: hours over 24 are gateways, and a count has no noise to speak of.
-//!
-//! Usual is the median of the last two weeks; what is more than the most of the last four weeks, and costs what matters,
-//! is out of the ordinary. The finding then carries gateways and dollars, and no bytes.
+//! A finding about hours of gateways: it carries gateways and dollars, and no bytes. The rule itself is
+//! [`crate::detect::count`].
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use tollkeeper::finding::{Confidence, Finding, GatewayCount, Severity, State};
+use tollkeeper::finding::{Finding, GatewayCount, NewGateway, Severity, State};
 use tollkeeper::money::{Money, cents};
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use crate::detect::{ENOUGH_DAYS, Gates, Range, Verdict};
+use crate::detect::Range;
+use crate::detect::count::gateways;
+use crate::measure::network::Network;
 use crate::measure::usage_type::UsageType;
 
-const USUAL_DAYS: usize = 14;
-const MOST_DAYS: usize = 28;
-const HOURS: u64 = 24;
+/// Days before an incident opened in which the gateways were made that it is about: the bill's last days come late, and
+/// a gateway's first day is seldom a whole one.
+const NEW_DAYS: i64 = 7;
 /// Days that a projected month has.
 const PROJECTED_DAYS: u32 = 30;
 
-/// Judges a day's hours by the count rule.
-pub fn judge(
-    usage_type: UsageType,
-    history: &BTreeMap<Day, u64>,
-    day: Day,
-    observed: u64,
-    gates: Gates,
-    prices: &RegionPrices,
-) -> Verdict {
-    let days: Vec<u64> = history
-        .range(..day)
-        .skip_while(|(_, hours)| **hours == 0)
-        .map(|(_, hours)| *hours)
-        .collect();
-    let latest = |count: usize| &days[days.len().saturating_sub(count)..];
-    let expected = median(latest(USUAL_DAYS));
-    let most = latest(MOST_DAYS).iter().copied().max().unwrap_or(0);
-    let least = latest(MOST_DAYS).iter().copied().min().unwrap_or(0);
-    let range = Range {
-        low: least,
-        expected,
-        high: most.max(expected),
-    };
-    let excess = observed.saturating_sub(expected);
-    let price = usage_type.price(excess, prices).unwrap_or_default();
-    let percent = Decimal::from(expected) * gates.percent / Decimal::ONE_HUNDRED;
-    // One gateway more than the most is what raises a score by one.
-    let step = (range.high - expected).max(HOURS);
-    let signed = Decimal::from(observed) - Decimal::from(expected);
-    Verdict {
-        anomalous: observed > range.high
-            && price >= gates.dollars
-            && Decimal::from(excess) >= percent,
-        score: (signed / Decimal::from(step)).round_dp(2),
-        weekdays: [range; 7],
-        range,
-        confidence: if days.len() < ENOUGH_DAYS {
-            Confidence::Low
-        } else {
-            Confidence::High
-        },
-        reason: format!(
-            "{} gateways ({observed} gateway-hours) on {day}; usual are {} (median of the last {USUAL_DAYS} days), at most {} \
-             in the last {MOST_DAYS}",
-            count(observed),
-            count(expected),
-            count(range.high),
-        ),
-        history_days: days.len(),
-    }
-}
-
-fn median(hours: &[u64]) -> u64 {
-    let mut sorted = hours.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
-}
-
-/// Hours of a day as gateways, one place.
-pub fn count(hours: u64) -> Decimal {
-    (Decimal::from(hours) / Decimal::from(HOURS))
-        .round_dp(1)
-        .normalize()
-}
-
-/// Turns a finding that was put together without bytes into one about gateways. `new_ids` are gateways that did not exist
-/// when the incident opened.
+/// Turns a finding that was put together without bytes into one about gateways, of which `new` are the youngest.
 #[must_use]
 pub fn about(
     finding: Finding,
     usage_type: UsageType,
     observed: u64,
     range: Range,
-    new_ids: Vec<String>,
+    new: Vec<NewGateway>,
     prices: &RegionPrices,
 ) -> Finding {
     let money = |hours: u64| Money::usd(cents(usage_type.price(hours, prices).unwrap_or_default()));
@@ -109,75 +43,91 @@ pub fn about(
     finding.unexplained.cost = excess.clone();
     finding.excess.cost = excess;
     finding.gateways = Some(GatewayCount {
-        observed: count(observed),
-        expected: count(range.expected),
-        most: count(range.high),
-        new_ids,
+        observed: gateways(observed),
+        expected: gateways(range.expected),
+        most: gateways(range.high),
+        new,
     });
     finding
+}
+
+/// Gateways made in the week before an incident opened or since, up to a day; what was deleted meanwhile no longer costs.
+pub fn new(
+    network: &Network,
+    opened: Day,
+    day: Day,
+    bytes: &BTreeMap<String, u64>,
+) -> Vec<NewGateway> {
+    let since = opened.plus(-NEW_DAYS).start();
+    let mut new: Vec<NewGateway> = network
+        .nats
+        .iter()
+        .filter(|nat| matches!(nat.state.as_str(), "available" | "pending" | ""))
+        .filter_map(|nat| {
+            let created_at = nat.created_at?;
+            let subnet = nat
+                .subnet_id
+                .as_ref()
+                .and_then(|id| network.subnets.get(id));
+            (since <= created_at && created_at < day.end()).then(|| NewGateway {
+                id: nat.id.clone(),
+                name: nat.name.clone(),
+                vpc_id: nat.vpc_id.clone(),
+                zone: subnet.map(|subnet| subnet.zone.clone()).unwrap_or_default(),
+                created_at,
+                bytes: bytes.get(&nat.id).copied(),
+            })
+        })
+        .collect();
+    new.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    new
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tollkeeper::prices;
+    use crate::measure::network::{NatGateway, Subnet};
 
-    fn day(offset: i64) -> Day {
-        "2026-10-13".parse::<Day>().unwrap().plus(offset)
-    }
-
-    fn verdict(gateways: &[u64], observed: u64) -> Verdict {
-        let history = (1..)
-            .zip(gateways)
-            .map(|(back, count)| (day(-back), count * HOURS))
-            .collect();
-        let gates = Gates {
-            dollars: Decimal::from(5),
-            percent: Decimal::from(25),
+    #[test]
+    fn gateways_made_shortly_before_or_since_are_named_and_others_are_not() {
+        let day = |text: &str| text.parse::<Day>().unwrap();
+        let nat = |id: &str, made: &str, state: &str| NatGateway {
+            id: id.to_owned(),
+            state: state.to_owned(),
+            subnet_id: Some("subnet-a".to_owned()),
+            created_at: made.parse().ok(),
+            ..NatGateway::default()
         };
-        let prices = prices::for_region("us-east-1").unwrap();
-        judge(
-            UsageType::NatHours,
-            &history,
-            day(0),
-            observed * HOURS,
-            gates,
-            prices,
-        )
-    }
-
-    #[test]
-    fn gateways_are_counted_and_only_those_that_cost_what_matters_stand_out() {
-        let many = verdict(&[3; 40], 9);
-        assert!(
-            many.anomalous && many.score > Decimal::ONE,
-            "six more, $6.48 a day"
-        );
+        let network = Network {
+            nats: vec![
+                nat("nat-old", "2026-10-01T00:00:00Z", "available"),
+                nat("nat-since", "2026-10-14T08:00:00Z", "available"),
+                nat("nat-before", "2026-10-11T08:00:00Z", "available"),
+                nat("nat-gone", "2026-10-11T08:00:00Z", "deleted"),
+                nat("nat-later", "2026-10-16T08:00:00Z", "available"),
+                nat("nat-unknown", "", "available"),
+            ],
+            subnets: BTreeMap::from([(
+                "subnet-a".to_owned(),
+                Subnet {
+                    zone: "use1-az1".to_owned(),
+                    ..Subnet::default()
+                },
+            )]),
+            ..Network::default()
+        };
+        let bytes = BTreeMap::from([("nat-since".to_owned(), 0)]);
+        let new = new(&network, day("2026-10-13"), day("2026-10-15"), &bytes);
+        let seen: Vec<_> = new
+            .iter()
+            .map(|new| (new.id.as_str(), new.zone.as_str(), new.bytes))
+            .collect();
         assert_eq!(
-            many.reason,
-            "9 gateways (216 gateway-hours) on 2026-10-13; usual are 3 (median of the last 14 days), at most 3 in the last 28"
+            seen,
+            [
+                ("nat-before", "use1-az1", None),
+                ("nat-since", "use1-az1", Some(0))
+            ]
         );
-        assert!(!verdict(&[3; 40], 6).anomalous, "three more, $3.24 a day");
-        assert!(!verdict(&[3; 40], 3).anomalous && !verdict(&[3; 40], 0).anomalous);
-    }
-
-    #[test]
-    fn a_count_that_was_seen_of_late_is_usual() {
-        let mut counts = vec![3; 40];
-        counts[20] = 9;
-        assert!(!verdict(&counts, 9).anomalous);
-        counts[20] = 3;
-        counts[30] = 9;
-        assert!(verdict(&counts, 9).anomalous, "more than four weeks ago");
-    }
-
-    #[test]
-    fn gateways_of_a_new_account_are_told_with_low_confidence() {
-        let first = verdict(&[], 6);
-        assert_eq!(
-            (first.anomalous, first.confidence, first.history_days),
-            (true, Confidence::Low, 0)
-        );
-        assert_eq!(verdict(&[3; 5], 3).confidence, Confidence::Low);
     }
 }

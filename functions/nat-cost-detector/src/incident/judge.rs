@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tollkeeper::prices::RegionPrices;
 use tollkeeper::time::Day;
 
-use super::{Incident, at_this_level, gateways, usual};
-use crate::detect::{Gates, Reported, Verdict, detect_after};
+use super::{Incident, at_this_level, usual};
+use crate::detect::{Gates, Reported, Verdict, count, detect_after};
 use crate::measure::usage_type::{Unit, UsageType};
 
 /// Judges a day of a series by a history without the days of incidents: a leak is not what is usual.
@@ -27,7 +27,8 @@ pub fn judge(
         }
         Unit::Hours | Unit::GbpsHours => {
             let usual = usual(volumes, incidents);
-            gateways::judge(usage_type, &usual, day, observed, gates, prices)
+            let hour = usage_type.price(1, prices).unwrap_or_default();
+            count::judge(&usual, day, observed, gates, hour)
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Network {
 pub struct NatGateway {
     /// `nat-…`.
     pub id: String,
+    /// Its `Name` tag; empty where it has none.
+    pub name: String,
     /// Its VPC.
     pub vpc_id: String,
     /// Its interfaces: where flow logs record it.

@@ -10,7 +10,7 @@ use tollkeeper::time::Day;
 
 use crate::adapters::cost_explorer;
 use crate::adapters::{cloudwatch, ec2, identity, kafka, lambda};
-use crate::detect::Verdict;
+use crate::detect::{HISTORY_DAYS, Verdict};
 use crate::fault::DetectorError;
 use crate::measure::bill::Bill;
 use crate::measure::network::{KafkaMapping, Network};
@@ -21,9 +21,6 @@ use crate::measure::usage_type::UsageType;
 use crate::measure::volumes;
 use crate::tell::compose::Subject;
 use crate::{App, Clients};
-
-/// Days of history asked for: eight same weekdays, and room for gaps and incidents.
-pub const HISTORY_DAYS: i64 = 77;
 
 /// What to do about a source of facts that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

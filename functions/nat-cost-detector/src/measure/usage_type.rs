@@ -49,6 +49,9 @@ pub enum Unit {
     GbpsHours,
 }
 
+/// Services as the bill spells them: NAT gateways are under the first, endpoints under the second.
+pub const BILLED_UNDER: [&str; 2] = ["EC2 - Other", "Amazon Virtual Private Cloud"];
+
 /// Prefixes by which the bill also knows a region, besides the price table's.
 const OTHER_PREFIXES: [(&str, &str); 2] = [("us-east-1", "USE1-"), ("eu-west-1", "EUW1-")];
 
@@ -161,12 +164,17 @@ impl UsageType {
     /// Region and usage type of a name in the bill, if it is one of these regions' and one that matters.
     pub fn parse(name: &str, regions: &[&'static RegionPrices]) -> Option<(&'static str, Self)> {
         regions.iter().find_map(|region| {
-            prefixes(region)
-                .filter_map(|prefix| name.strip_prefix(prefix))
-                .find_map(|rest| Self::ALL.into_iter().find(|usage| usage.suffix() == rest))
+            Self::ALL
+                .into_iter()
+                .find(|usage| is(name, usage.suffix(), region))
                 .map(|usage| (region.region, usage))
         })
     }
+}
+
+/// Whether a name in the bill is exactly this one behind one of the region's prefixes.
+pub fn is(name: &str, suffix: &str, region: &RegionPrices) -> bool {
+    prefixes(region).any(|prefix| name.strip_prefix(prefix) == Some(suffix))
 }
 
 fn prefixes(region: &RegionPrices) -> impl Iterator<Item = &'static str> {

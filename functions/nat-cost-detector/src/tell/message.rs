@@ -16,6 +16,9 @@ use crate::tell::{cause_table, chat, fit, subject};
 /// Dollars for a read unit of DynamoDB on demand in us-east-1, as on AWS's price page since November 2024.
 const READ_UNIT: Decimal = Decimal::from_parts(125, 0, 0, false, 9);
 
+/// How to go on where no plan is made by itself.
+const BY_HAND: &str = "To get a plan, invoke the endpoint-remediator with";
+
 /// The alert for a finding, cut to what SNS carries.
 pub fn alert(finding: &Finding, format: AlertFormat) -> Alert {
     let carried = fit::within(finding, MAX_ALERT_BYTES, |candidate| {
@@ -59,8 +62,7 @@ pub fn text(finding: &Finding) -> String {
 
 /// What people read where nothing was opened and nobody was told.
 pub fn report(finding: &Finding) -> String {
-    let next = "To get a plan, invoke the endpoint-remediator with";
-    body(finding, "", next)
+    body(finding, "", BY_HAND)
 }
 
 fn body(finding: &Finding, incident: &str, next: &str) -> String {
@@ -73,8 +75,8 @@ fn body(finding: &Finding, incident: &str, next: &str) -> String {
         out.push_str("\nWho causes it\n");
         out.push_str(&cause_table::render(finding));
     }
-    remedies(&mut out, finding);
-    requests(&mut out, finding, next);
+    to_do(&mut out, &finding.advice);
+    requests(&mut out, &finding.advice, next);
     rests_on(&mut out, finding);
     out
 }
@@ -92,16 +94,17 @@ fn saved(out: &mut String, saving: &RealisedSaving) {
     );
 }
 
-/// What to do, with cost and saving.
-pub fn remedies(out: &mut String, finding: &Finding) {
-    if !finding.advice.is_empty() {
-        out.push_str("\nWhat to do\n");
-    }
-    listed(out, &finding.advice);
+/// Remedies with cost and saving, and how to get a plan for them: where nothing was opened.
+pub fn remedies(out: &mut String, advice: &[Advice]) {
+    to_do(out, advice);
+    requests(out, advice, BY_HAND);
 }
 
 /// Remedies, numbered in the order to do them.
-pub fn listed(out: &mut String, advice: &[Advice]) {
+fn to_do(out: &mut String, advice: &[Advice]) {
+    if !advice.is_empty() {
+        out.push_str("\nWhat to do\n");
+    }
     let uncovered = covered_by_none(advice);
     for (index, advice) in advice.iter().enumerate() {
         remedy(out, index + 1, advice, &uncovered);
@@ -165,6 +168,12 @@ fn headline(finding: &Finding) -> String {
         human_bytes(finding.expected.high_bytes),
         human_bytes(finding.expected.bytes),
     );
+    rating(&mut out, finding);
+    out
+}
+
+/// What it comes to, how sure that is, and why.
+fn rating(out: &mut String, finding: &Finding) {
     if finding.state != State::Resolved {
         let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
     }
@@ -175,7 +184,6 @@ fn headline(finding: &Finding) -> String {
         word(&finding.confidence),
         finding.reason,
     );
-    out
 }
 
 /// The opening lines about a series of hours: gateways, not bytes.
@@ -206,24 +214,45 @@ fn gateways(finding: &Finding, count: &GatewayCount) -> String {
         count.expected,
         count.most,
     );
-    if !count.new_ids.is_empty() {
+    rating(&mut out, finding);
+    if finding.state != State::Resolved {
+        newest(&mut out, count);
+    }
+    out
+}
+
+/// The gateways that were made of late: where to ask.
+fn newest(out: &mut String, count: &GatewayCount) {
+    if count.new.is_empty() {
+        out.push_str(
+            "\nNo gateway that exists now was made in the week before it began or since: those of that day are deleted again, or a regional gateway took in a zone.\n",
+        );
+        return;
+    }
+    out.push_str("\nMade in the week before it began or since\n");
+    for new in &count.new {
+        let named = match new.name.as_str() {
+            "" => new.id.clone(),
+            name => format!("{} ({name})", new.id),
+        };
+        let zone = match new.zone.as_str() {
+            "" => String::new(),
+            zone => format!(", {zone}"),
+        };
+        let bytes = new.bytes.map_or_else(
+            || "its traffic is unknown".to_owned(),
+            |bytes| format!("{} that day", human_bytes(bytes)),
+        );
         let _ = writeln!(
             out,
-            "New since the incident opened: {}.",
-            count.new_ids.join(", ")
+            "  - {named} in {}{zone}, {}: {bytes}",
+            new.vpc_id,
+            new.created_at.strftime("%F %R UTC"),
         );
     }
-    if finding.state != State::Resolved {
-        let _ = writeln!(out, "If it lasts: {} a month.", finding.projected_month);
-    }
-    let _ = writeln!(
-        out,
-        "Severity {}, confidence {}.\nWhy: {}.",
-        finding.severity.as_str(),
-        word(&finding.confidence),
-        finding.reason,
+    out.push_str(
+        "  CloudTrail's CreateNatGateway says who made them. A VPC needs one a zone, and one in all where the zones may share.\n",
     );
-    out
 }
 
 /// A wire word of an enum without a spelling function of its own.
@@ -254,9 +283,8 @@ fn remedy(out: &mut String, number: usize, advice: &Advice, uncovered: &[&str]) 
     }
 }
 
-fn requests(out: &mut String, finding: &Finding, next: &str) {
-    let requests: Vec<String> = finding
-        .advice
+fn requests(out: &mut String, advice: &[Advice], next: &str) {
+    let requests: Vec<String> = advice
         .iter()
         .filter_map(|advice| advice.plan_request.as_ref())
         .map(|request| as_event(request).to_string())

@@ -206,6 +206,13 @@ impl DayReport {
         talkers
     }
 
+    /// For a report that has more advice than the day's, and one list of all of it.
+    fn without_advice(&self) -> Self {
+        let mut report = self.clone();
+        report.finding.advice.clear();
+        report
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> Value {
         // String keys and finite figures only: always JSON.
@@ -227,7 +234,7 @@ impl DayReport {
                 finding.observed.cost,
                 finding.reason
             );
-            message::remedies(&mut out, finding);
+            message::remedies(&mut out, &finding.advice);
             message::rests_on(&mut out, finding);
         }
         if !self.traffic.is_empty() {
@@ -324,9 +331,10 @@ impl AuditReport {
             );
         }
         if let Some(report) = &self.report {
-            let _ = write!(out, "\n{}", report.to_text());
+            let _ = write!(out, "\n{}", report.without_advice().to_text());
         }
         out.push_str(&self.standing.to_text());
+        message::remedies(&mut out, &self.advice());
         if let Some(saving) = self.saving_a_month() {
             let _ = writeln!(
                 out,

@@ -8,7 +8,6 @@ use tollkeeper::money::Money;
 
 use crate::explain::poller_path::PollerPath;
 use crate::explain::poller_report::{PollerReport, PricedWay, Way};
-use crate::tell::message;
 use crate::tell::text::{columns, human_bytes};
 
 /// The network as it stands.
@@ -23,13 +22,9 @@ pub struct StandingReport {
 }
 
 impl StandingReport {
-    /// For a terminal; empty where there is nothing to say.
+    /// For a terminal, without the advice; empty where there is nothing to say.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
-        if !self.advice.is_empty() {
-            out.push_str("\nSet up badly, whatever goes through the gateways\n");
-            message::listed(&mut out, &self.advice);
-        }
         if !self.kafka_pollers.is_empty() {
             out.push_str("\nKafka pollers\n");
         }

@@ -24,22 +24,27 @@ pub fn of(finding: &Finding) -> String {
 fn wordings(finding: &Finding) -> [String; 4] {
     let (amount, month) = (amount(finding), &finding.projected_month);
     let place = &finding.region;
+    let (what, stays) = match finding.gateways {
+        None => ("NAT cost", "stays"),
+        // Paid by the hour, whatever goes through.
+        Some(_) => ("NAT gateway hours", "stay"),
+    };
     let (short, whole) = match finding.state {
         State::Opened => (
-            format!("NAT cost up {amount} a day"),
-            format!("NAT cost up {amount} a day ({month} a month) in {place}"),
+            format!("{what} up {amount} a day"),
+            format!("{what} up {amount} a day ({month} a month) in {place}"),
         ),
         State::Updated => (
-            format!("NAT cost grew to {amount} a day too much"),
-            format!("NAT cost grew to {amount} a day ({month} a month) too much in {place}"),
+            format!("{what} grew to {amount} a day too much"),
+            format!("{what} grew to {amount} a day ({month} a month) too much in {place}"),
         ),
         State::Accepted => (
-            format!("NAT cost stays {amount} a day higher"),
+            format!("{what} {stays} {amount} a day higher"),
             format!(
-                "NAT cost stays {amount} a day ({month} a month) higher in {place}: the new level"
+                "{what} {stays} {amount} a day ({month} a month) higher in {place}: the new level"
             ),
         ),
-        State::Resolved => resolved(finding),
+        State::Resolved => resolved(finding, what),
     };
     let with_place = format!("{short} in {place}");
     let named = match top_source(finding) {
@@ -49,7 +54,7 @@ fn wordings(finding: &Finding) -> [String; 4] {
     [named, whole, with_place, short]
 }
 
-fn resolved(finding: &Finding) -> (String, String) {
+fn resolved(finding: &Finding, subject: &str) -> (String, String) {
     let amount = amount(finding);
     let what = match &finding.saving {
         Some(saving) if saving.measured_a_day.is_some() => {
@@ -59,8 +64,8 @@ fn resolved(finding: &Finding) -> (String, String) {
         None => format!("{amount} a day"),
     };
     (
-        format!("NAT cost normal: {what}"),
-        format!("NAT cost back to normal in {}: {what}", finding.region),
+        format!("{subject} normal: {what}"),
+        format!("{subject} back to normal in {}: {what}", finding.region),
     )
 }
 

@@ -190,6 +190,20 @@ async fn subnet(
     .to_owned())
 }
 
+/// Makes more NAT gateways beside those that the zones have, which no route leads to.
+pub(super) async fn spare_gateways(ec2: &Client, ids: &mut Ids, count: usize) -> Result<(), Error> {
+    let places: Vec<(Zone, String)> = ids
+        .nats
+        .iter()
+        .map(|nat| (nat.zone, nat.subnet.clone()))
+        .collect();
+    for (zone, subnet) in places.into_iter().cycle().take(count) {
+        let nat = nat_gateway(ec2, zone, subnet).await?;
+        ids.nats.push(nat);
+    }
+    Ok(())
+}
+
 async fn nat_gateway(ec2: &Client, zone: Zone, subnet: String) -> Result<Nat, Error> {
     let address = ec2
         .allocate_address()

@@ -103,6 +103,11 @@ impl World {
         })
     }
 
+    /// Makes more NAT gateways, which no route leads to.
+    pub async fn add_gateways(&mut self, count: usize) -> Result<(), Error> {
+        build::spare_gateways(&self.ec2, &mut self.ids, count).await
+    }
+
     /// Where the flow logs are, as `s3://bucket/prefix`.
     pub fn flow_logs_location(&self) -> String {
         format!("s3://{}/{}", self.flow_logs_bucket, self.flow_logs_prefix)

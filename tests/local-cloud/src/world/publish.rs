@@ -60,15 +60,27 @@ impl World {
     /// Puts a day's flow-log files into the bucket: gzip text with a header, one file an hour.
     pub async fn publish_flow_logs(&self, day: &DayTraffic) -> Result<(), Error> {
         for (hour, lines) in self.lines_by_hour(day) {
-            let key = format!("{}/{}", self.flow_logs_prefix, file_key(day.day, hour));
-            let put = self
-                .s3
-                .put_object()
-                .bucket(&self.flow_logs_bucket)
-                .key(key)
-                .body(compress(&lines)?.into());
-            put.send().await.map_err(call("put a flow-log file"))?;
+            self.publish_flow_log_file(day.day, hour, compress(&lines)?)
+                .await?;
         }
+        Ok(())
+    }
+
+    /// Puts a flow-log file of a day into the bucket, as its owner wrote it; `number` tells the day's files apart.
+    pub async fn publish_flow_log_file(
+        &self,
+        day: Date,
+        number: i64,
+        gzip: Vec<u8>,
+    ) -> Result<(), Error> {
+        let key = format!("{}/{}", self.flow_logs_prefix, file_key(day, number));
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.flow_logs_bucket)
+            .key(key)
+            .body(gzip.into());
+        put.send().await.map_err(call("put a flow-log file"))?;
         Ok(())
     }
 

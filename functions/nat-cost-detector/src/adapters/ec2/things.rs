@@ -13,6 +13,12 @@ const FULL_ACCESS: [&str; 2] = [r#""Effect":"Allow""#, r#""Resource":"*""#];
 pub(super) fn nat_gateway(raw: &types::NatGateway) -> NatGateway {
     NatGateway {
         id: text(raw.nat_gateway_id()),
+        name: text(
+            raw.tags()
+                .iter()
+                .find(|tag| tag.key() == Some("Name"))
+                .and_then(|tag| tag.value()),
+        ),
         vpc_id: text(raw.vpc_id()),
         interface_ids: raw
             .nat_gateway_addresses()
