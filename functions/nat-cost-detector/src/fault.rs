@@ -128,6 +128,12 @@ pub enum DetectorError {
         /// The day.
         day: Day,
     },
+    /// The function would have been stopped before it was through with a place.
+    #[error(
+        "too little time was left to begin: run the night again, which passes quickly over what is judged already, or raise \
+         the function's timeout"
+    )]
+    OutOfTime,
     /// An account is in the settings twice, once by a role and once as the own one.
     #[error("account {0} is in ACCOUNTS more than once: as `own` and by a role in it")]
     AccountTwice(String),
@@ -203,6 +209,7 @@ impl Fault for DetectorError {
             Self::Alert(_) => "Alert.NotSent",
             Self::Claimed { .. } => "Alert.Claimed",
             Self::DayNotOver { .. } => "Day.NotOver",
+            Self::OutOfTime => "Nightly.OutOfTime",
             Self::AccountTwice(_) => "Accounts.Twice",
             Self::OtherAccount { .. } => "Accounts.OtherAccount",
             Self::Backfill { cause, .. } => cause.fault_type(),

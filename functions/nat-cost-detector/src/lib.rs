@@ -33,6 +33,7 @@ use tollkeeper::error::report;
 use tollkeeper::services::IpRanges;
 use tollkeeper::time::Day;
 
+use crate::actions::clock::Clock;
 use crate::adapters::accounts::{self, Connect};
 use crate::config::Config;
 use crate::fault::DetectorError;
@@ -118,22 +119,17 @@ impl App {
         clock: &(dyn Fn() -> Timestamp + Sync),
         deadline: Option<Timestamp>,
     ) -> Result<Value, Diagnostic> {
-        let answer = self.route(event, clock, deadline).await;
+        let answer = self.route(event, Clock::new(clock, deadline)).await;
         answer.map_err(|error| report(&error))
     }
 
-    async fn route(
-        &self,
-        event: &Value,
-        clock: &(dyn Fn() -> Timestamp + Sync),
-        deadline: Option<Timestamp>,
-    ) -> Result<Value, DetectorError> {
-        let now = clock();
+    async fn route(&self, event: &Value, clock: Clock<'_>) -> Result<Value, DetectorError> {
+        let now = clock.now();
         let yesterday = |day: Option<Day>| day.unwrap_or_else(|| request::before(now));
         let silent = Progress::Silent;
         match Request::parse(event)? {
             // Boxed: one request holds the futures of a dozen services.
-            Request::Nightly(day) => Box::pin(actions::nightly::run(self, day, now)).await,
+            Request::Nightly(day) => Box::pin(actions::nightly::run(self, day, clock)).await,
             Request::Explain(day) => Ok(Box::pin(actions::explain::run(self, day, now))
                 .await?
                 .to_json()),
@@ -151,7 +147,7 @@ impl App {
             }
             Request::Backfill { from, to, tell } => {
                 let range = actions::backfill::Range { from, to, tell };
-                Box::pin(actions::backfill::run(self, range, clock, deadline)).await
+                Box::pin(actions::backfill::run(self, range, clock)).await
             }
         }
     }

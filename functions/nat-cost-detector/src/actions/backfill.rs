@@ -6,11 +6,12 @@
 
 use std::cmp::max;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::Value;
 use tollkeeper::time::Day;
 
+use super::clock::Clock;
 use super::nightly;
 use super::replay::replay;
 use crate::App;
@@ -21,8 +22,6 @@ use crate::measure::study::Gaps;
 use crate::progress::Progress;
 use crate::tell::backfill::{DryRun, JudgedDay};
 
-/// What the next night must have left at least, whatever the nights before it took.
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 /// Days that a dry run can judge: what one look at the bill covers, with a week of history before the first.
 const DRY_DAYS: i64 = 62;
 
@@ -52,13 +51,8 @@ struct Reply {
     go_on_from: Option<Day>,
 }
 
-/// Replays the range until it is done or the deadline is near; `clock` is asked between the nights.
-pub async fn run(
-    app: &App,
-    range: Range,
-    clock: impl Fn() -> Timestamp,
-    deadline: Option<Timestamp>,
-) -> Result<Value, DetectorError> {
+/// Replays the range until it is done or the time is nearly over.
+pub async fn run(app: &App, range: Range, clock: Clock<'_>) -> Result<Value, DetectorError> {
     let listeners = if range.tell {
         nightly::subscribers(app)?
     } else {
@@ -76,12 +70,13 @@ pub async fn run(
     let mut longest = SignedDuration::ZERO;
     let mut day = range.from;
     while day <= range.to {
-        let now = clock();
-        if deadline.is_some_and(|deadline| !fits(now, deadline, longest)) {
+        let now = clock.now();
+        // A night twice as long as the longest so far must still fit.
+        if clock.is_short_for(longest * 2) {
             reply.go_on_from = Some(day);
             break;
         }
-        match Box::pin(nightly::night(app, day, now, &listeners)).await {
+        match Box::pin(nightly::night(app, day, clock, &listeners)).await {
             Ok(night) => reply.nights.push(night),
             Err(DetectorError::NoFigures { .. }) => reply.without_figures.push(day),
             Err(cause) => {
@@ -91,16 +86,11 @@ pub async fn run(
                 });
             }
         }
-        longest = max(longest, clock().duration_since(now));
+        longest = max(longest, clock.now().duration_since(now));
         day = day.next();
     }
     // String keys and finite figures only: always JSON.
     Ok(serde_json::to_value(reply).unwrap_or_default())
-}
-
-/// Whether a night twice as long as the longest so far would still end before the deadline.
-fn fits(now: Timestamp, deadline: Timestamp, longest: SignedDuration) -> bool {
-    deadline.duration_since(now) > max(longest * 2, MARGIN)
 }
 
 /// What the nights of a range would have found, read-only: one look at the bill, no Ledger.
@@ -141,22 +131,6 @@ pub async fn dry_run(
         notes: observed.notes,
         cost_explorer_pages: observed.bill.pages,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_night_begins_only_if_twice_the_longest_so_far_still_fits() {
-        let now: Timestamp = "2026-11-21T06:30:00Z".parse().unwrap();
-        let after = |seconds| now + SignedDuration::from_secs(seconds);
-        let took = SignedDuration::from_secs;
-        assert!(fits(now, after(61), took(0)));
-        assert!(!fits(now, after(60), took(0)), "the margin");
-        assert!(fits(now, after(201), took(100)));
-        assert!(!fits(now, after(200), took(100)), "two of the longest");
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Ranges of days replayed against a cloud in memory.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::night_fixture::{Cloud, OWN, Wrong};
@@ -21,7 +22,10 @@ async fn backfilled(app: &App, to: &str, deadline: Option<&str>) -> Value {
         tell: false,
     };
     let deadline = deadline.map(|deadline| deadline.parse().unwrap());
-    Box::pin(run(app, range, || now, deadline)).await.unwrap()
+    let clock = || now;
+    Box::pin(run(app, range, Clock::new(&clock, deadline)))
+        .await
+        .unwrap()
 }
 
 /// What each day meant for the bytes.
@@ -43,7 +47,9 @@ fn turns(reply: &Value) -> Vec<&str> {
 /// A real night; how many messages it told.
 async fn night(app: &App, day: &str) -> Result<usize, DetectorError> {
     let now: Timestamp = "2026-11-21T06:35:00Z".parse().unwrap();
-    let reply = Box::pin(nightly::run(app, day.parse().unwrap(), now)).await?;
+    let clock = || now;
+    let clock = Clock::new(&clock, None);
+    let reply = Box::pin(nightly::run(app, day.parse().unwrap(), clock)).await?;
     Ok(reply["told"].as_array().unwrap().len())
 }
 

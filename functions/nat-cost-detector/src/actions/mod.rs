@@ -3,6 +3,7 @@
 mod accounts;
 pub mod audit;
 pub mod backfill;
+pub mod clock;
 pub mod compare_front_door;
 pub mod explain;
 #[cfg(test)]

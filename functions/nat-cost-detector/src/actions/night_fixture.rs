@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_cloudwatch::operation::get_metric_data::{GetMetricDataInput, GetMetricDataOutput};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::MetricDataResult;
 use aws_sdk_costexplorer::operation::get_cost_and_usage::GetCostAndUsageOutput;
 use aws_sdk_costexplorer::types::{DateInterval, Group, MetricValue, ResultByTime};
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
@@ -16,12 +19,15 @@ use aws_sdk_ec2::operation::{
     describe_network_interfaces::DescribeNetworkInterfacesOutput,
     describe_subnets::DescribeSubnetsOutput, describe_vpc_endpoints::DescribeVpcEndpointsOutput,
 };
+use aws_sdk_ec2::types::{NatGateway, NatGatewayState};
 use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_sns::operation::publish::PublishOutput;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_smithy_mocks::{MockResponse, mock};
 use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
 use tollkeeper::settings::Settings;
 use tollkeeper::time::Day;
 
@@ -62,6 +68,8 @@ pub(super) struct State {
     pub(super) wrong: Option<(String, Option<usize>, Wrong)>,
     /// Bill days from this one on are estimates.
     pub(super) estimated_from: Option<String>,
+    /// Whether there is a gateway, whose bytes CloudWatch counts as the bill does.
+    pub(super) metered: bool,
 }
 
 impl State {
@@ -251,6 +259,27 @@ fn bill(cloud: &Cloud) -> aws_sdk_costexplorer::Client {
     mocked!(aws_sdk_costexplorer, MatchAny, [&rule])
 }
 
+/// Every day of the question, all its bytes in the first direction.
+fn metered(
+    account: &'static str,
+    input: &GetMetricDataInput,
+    state: &State,
+) -> GetMetricDataOutput {
+    let first = input.start_time().unwrap().secs();
+    let last = input.end_time().unwrap().secs();
+    let mut result = MetricDataResult::builder().id("q0");
+    for at in (first..last).step_by(86_400) {
+        let day = Day::of(Timestamp::from_second(at).unwrap()).to_string();
+        let gigabytes = state.gigabytes.get(&(account, day)).copied().unwrap_or(100);
+        result = result
+            .timestamps(DateTime::from_secs(at))
+            .values(f64::from(gigabytes) * 1_073_741_824.0);
+    }
+    GetMetricDataOutput::builder()
+        .metric_data_results(result.build())
+        .build()
+}
+
 impl Cloud {
     pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.lock().unwrap()
@@ -282,7 +311,17 @@ impl Cloud {
             self,
             "DescribeNatGateways",
             aws_sdk_ec2::Client::describe_nat_gateways,
-            |_input, _state| { MockResponse::Output(DescribeNatGatewaysOutput::builder().build()) }
+            |_input, state| {
+                let gateway = NatGateway::builder()
+                    .nat_gateway_id("nat-0")
+                    .state(NatGatewayState::Available);
+                let gateways = state.metered.then(|| gateway.build()).into_iter().collect();
+                MockResponse::Output(
+                    DescribeNatGatewaysOutput::builder()
+                        .set_nat_gateways(Some(gateways))
+                        .build(),
+                )
+            }
         );
         let instances = rule!(
             self,
@@ -333,10 +372,20 @@ impl Cloud {
             }
         );
         let ways = crate::adapters::ec2::no_ways();
-        let unasked = mock!(aws_sdk_s3::Client::list_objects_v2)
-            .then_output(|| unreachable!("no flow logs are configured"));
-        let metrics = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
-            .then_output(|| unreachable!("there is no gateway"));
+        let objects = rule!(
+            self,
+            "ListObjectsV2",
+            aws_sdk_s3::Client::list_objects_v2,
+            |_input, _state| MockResponse::Output(ListObjectsV2Output::builder().build())
+        );
+        let unasked = mock!(aws_sdk_s3::Client::get_object)
+            .then_output(|| unreachable!("no other source is configured"));
+        let metrics = rule!(
+            self,
+            "GetMetricData",
+            aws_sdk_cloudwatch::Client::get_metric_data,
+            |input, state| MockResponse::Output(metered(account, input, state))
+        );
         let publish = rule!(
             self,
             "Publish",
@@ -350,7 +399,7 @@ impl Cloud {
         );
         Clients {
             cost_explorer: bill(self),
-            cloudwatch: mocked!(aws_sdk_cloudwatch, [&metrics]),
+            cloudwatch: mocked!(aws_sdk_cloudwatch, MatchAny, [&metrics]),
             ec2: mocked!(
                 aws_sdk_ec2,
                 MatchAny,
@@ -371,7 +420,7 @@ impl Cloud {
             kafka: mocked!(aws_sdk_kafka, [&unasked]),
             logs: mocked!(aws_sdk_cloudwatchlogs, [&unasked]),
             athena: mocked!(aws_sdk_athena, [&unasked]),
-            s3: mocked!(aws_sdk_s3, [&unasked]),
+            s3: mocked!(aws_sdk_s3, MatchAny, [&objects]),
             sts: mocked!(aws_sdk_sts, MatchAny, [&identity]),
             dynamodb: table(self),
             sns: mocked!(aws_sdk_sns, MatchAny, [&publish]),

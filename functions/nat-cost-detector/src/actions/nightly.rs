@@ -3,7 +3,7 @@
 //! Order of writes in a place: inventory; for each series the incident with its message, the alert, the incident as told;
 //! the night. A cut-off anywhere is caught up by the next run, see `incident::keep`. A place that cannot be observed is
 //! reported and the others go on; the next night judges its day too. The night fails, to be run again, where nothing could
-//! be judged, and where the Ledger or the topic failed.
+//! be judged, where the Ledger or the topic failed, and where the time was nearly over with places left.
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use tollkeeper::telemetry::{Metrics, Unit};
 use tollkeeper::time::Day;
 
 use super::accounts::{Accounts, Reached};
+use super::clock::Clock;
 use super::place_night::{self, PlaceDone};
 use crate::App;
 use crate::adapters::alerts::Listeners;
@@ -31,9 +32,9 @@ use crate::measure::usage_type::UsageType;
 const AT_ONCE: usize = 4;
 
 /// Runs the night of a day and tells the topic's subscribers.
-pub async fn run(app: &App, day: Day, now: Timestamp) -> Result<Value, DetectorError> {
+pub async fn run(app: &App, day: Day, clock: Clock<'_>) -> Result<Value, DetectorError> {
     let listeners = subscribers(app)?;
-    Ok(night(app, day, now, &listeners).await?.to_json())
+    Ok(night(app, day, clock, &listeners).await?.to_json())
 }
 
 /// The topic's subscribers.
@@ -48,9 +49,10 @@ pub(super) fn subscribers(app: &App) -> Result<Listeners, DetectorError> {
 pub async fn night(
     app: &App,
     day: Day,
-    now: Timestamp,
+    clock: Clock<'_>,
     listeners: &Listeners,
 ) -> Result<NightReply, DetectorError> {
+    let now = clock.now();
     let table = app
         .config
         .ledger_table
@@ -66,12 +68,13 @@ pub async fn night(
         night.fail(failed.account, None, failed.error);
     }
     let mut places = stream::iter(accounts.reached)
-        .map(|reached| observe(reached, day))
+        .map(|reached| observe(reached, day, clock))
         .buffered(AT_ONCE);
     while let Some((reached, observed)) = places.next().await {
         let place = &reached.place;
         let ledger = Ledger::new(app.table(table), &place.account, place.region.region);
         let done = match observed {
+            Ok(_) if clock.is_short() => PlaceDone::failed(DetectorError::OutOfTime),
             Ok(observed) => {
                 let night = place_night::PlaceNights {
                     app,
@@ -89,7 +92,14 @@ pub async fn night(
     night.finish(day, PagesAsked::new(pages, app.config.max_pages), now)
 }
 
-async fn observe(reached: Reached, day: Day) -> (Reached, Result<Observed, DetectorError>) {
+async fn observe(
+    reached: Reached,
+    day: Day,
+    clock: Clock<'_>,
+) -> (Reached, Result<Observed, DetectorError>) {
+    if clock.is_short() {
+        return (reached, Err(DetectorError::OutOfTime));
+    }
     let bill = reached.bill.clone();
     let bill = async { Ok(bill) };
     // Boxed: it holds the futures of half a dozen services.

@@ -9,7 +9,8 @@ use super::*;
 async fn night_at(app: &App, day: &str, minutes: i64) -> Result<Value, DetectorError> {
     let day: Day = day.parse().unwrap();
     let morning = day.end().as_second() + 6 * 3600 + 60 * minutes;
-    Box::pin(run(app, day, Timestamp::from_second(morning).unwrap())).await
+    let clock = || Timestamp::from_second(morning).unwrap();
+    Box::pin(run(app, day, Clock::new(&clock, None))).await
 }
 
 /// The turn of the bytes, and how many messages.
@@ -180,6 +181,32 @@ async fn an_account_that_refuses_is_reported_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_night_that_runs_out_of_time_fails_and_the_next_run_goes_on_with_what_is_left() {
+    let cloud = Cloud::default().with(OWN, &STORY);
+    let role = format!("own,arn:aws:iam::{OTHER}:role/reader");
+    let app = cloud.app(&[("ACCOUNTS", &role)]);
+    let day: Day = LEAK.parse().unwrap();
+    let begin = day.end();
+    // The time is over once the first place has been judged and told of.
+    let clock = || match cloud.state().sent.len() {
+        0 => begin + jiff::SignedDuration::from_hours(6),
+        _ => begin + jiff::SignedDuration::from_hours(7),
+    };
+    let deadline = begin + jiff::SignedDuration::from_hours(7);
+    let error = Box::pin(run(&app, day, Clock::new(&clock, Some(deadline))))
+        .await
+        .unwrap_err();
+    assert_eq!(error.fault_type(), "Nightly.OutOfTime");
+    let reply = night_at(&app, LEAK, 90).await.unwrap();
+    assert_eq!(
+        line(&reply, OWN, "NatGateway-Bytes")["turn"],
+        "already_judged"
+    );
+    assert_eq!(line(&reply, OTHER, "NatGateway-Bytes")["turn"], "quiet");
+    assert_eq!(cloud.state().sent.len(), 1, "nobody is told twice");
+}
+
+#[tokio::test]
 async fn a_role_of_another_account_than_named_is_not_used() {
     let cloud = Cloud::default();
     let app = cloud.app(&[("ACCOUNTS", "own,arn:aws:iam::999999999999:role/reader")]);
@@ -265,7 +292,7 @@ async fn without_a_table_or_topic_the_night_says_what_it_needs() {
 }
 
 /// Calls of the night, and how it ends without each: with an error of that type, or all the same.
-const CALLS: [(&str, Option<&str>); 12] = [
+const CALLS: [(&str, Option<&str>); 14] = [
     ("GetCallerIdentity", Some("Aws.CallFailed")),
     ("GetCostAndUsage", Some("Aws.CallFailed")),
     ("DescribeNatGateways", Some("Aws.CallFailed")),
@@ -274,6 +301,8 @@ const CALLS: [(&str, Option<&str>); 12] = [
     ("DescribeSubnets", Some("Aws.CallFailed")),
     ("DescribeVpcEndpoints", Some("Aws.CallFailed")),
     ("ListEventSourceMappings", None),
+    ("GetMetricData", None),
+    ("ListObjectsV2", None),
     ("Query", Some("Table.Failed")),
     ("GetItem", Some("Table.Failed")),
     ("PutItem", Some("Table.Failed")),
@@ -290,7 +319,8 @@ async fn every_call_may_fail_in_every_way_and_the_next_run_makes_up_for_it_once(
             Wrong::Garbage,
         ] {
             let cloud = Cloud::default().with(OWN, &STORY);
-            let app = cloud.app(&[]);
+            cloud.state().metered = true;
+            let app = cloud.app(&[("FLOW_LOGS_LOCATION", "s3://logs")]);
             cloud.goes_wrong(call, None, wrong);
             let first = night_at(&app, LEAK, 0).await;
             assert!(
