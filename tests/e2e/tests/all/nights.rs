@@ -262,6 +262,50 @@ async fn without_flow_logs_the_finding_says_what_it_cannot_know() {
     );
 }
 
+/// Kills the detector while it waits for a call to be answered.
+async fn killed_in(story: &Story, detector: &Function, service: &str, action: &str) {
+    let front = story.cloud.front();
+    let before = front.calls(service, action);
+    front.fail_next(service, action, 1, Fault::Timeout);
+    let killer = async {
+        local_cloud::wait::until(std::time::Duration::from_secs(60), async || {
+            (front.calls(service, action) > before).then_some(())
+        })
+        .await
+        .expect("the call was never made");
+        detector.kill();
+    };
+    let (outcome, ()) = tokio::join!(night(detector, LEAK_DAY), killer);
+    outcome.expect_err("the process was killed");
+}
+
+#[tokio::test]
+async fn a_night_that_is_killed_in_the_middle_is_made_up_for_by_the_next_run() {
+    let story = Story::up_to_the_leak("nights-killed").await;
+    let detector = story.detector("none").await;
+    killed_in(&story, &detector, "ce", "GetCostAndUsage").await;
+    killed_in(&story, &detector, "dynamodb", "PutItem").await;
+    assert_eq!(story.findings().len(), 0);
+    night(&detector, LEAK_DAY).await.unwrap();
+    assert_eq!(story.findings().len(), 1);
+    night(&detector, LEAK_DAY).await.unwrap();
+    assert_eq!(story.findings().len(), 1, "told once");
+}
+
+#[tokio::test]
+async fn a_message_that_a_killed_night_was_sending_is_not_sent_beside_it() {
+    let story = Story::up_to_the_leak("nights-killed-sending").await;
+    let detector = story.detector("none").await;
+    killed_in(&story, &detector, "sns", "Publish").await;
+    // Nobody knows whether it left: until the dead run's claim ends, the next one says so and fails, to be run again.
+    let message = night(&detector, LEAK_DAY).await.unwrap_err();
+    assert!(
+        message.contains("is being sent by another run until"),
+        "{message}"
+    );
+    assert_eq!(story.findings().len(), 0);
+}
+
 #[tokio::test]
 async fn two_nights_at_once_tell_once_and_the_next_lists_every_series() {
     let story = Story::up_to_the_leak("nights-cut").await;
