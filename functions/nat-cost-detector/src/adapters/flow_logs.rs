@@ -9,6 +9,7 @@ mod columns;
 mod listing;
 mod object;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use self::columns::{Layout, Parts};
 use self::listing::{File, Kind};
 use self::object::{Body, Object, body};
 use crate::config::S3Location;
+use crate::explain::one_log::one_log_each;
 use crate::explain::traffic::{DayTally, DayTraffic, Watch};
 use crate::fault::CallError;
 
@@ -63,6 +65,8 @@ pub struct Read {
     pub files: usize,
     /// Files that could not be read to their end.
     pub unread_files: usize,
+    /// Interfaces that several flow logs recorded: each is counted from one of them.
+    pub recorded_twice: BTreeSet<String>,
 }
 
 /// Why the rest of one file is missing. The others are read all the same.
@@ -84,21 +88,31 @@ pub async fn read_day(client: &Client, scope: &Scope<'_>, day: Day) -> Result<Re
     let room = Arc::new(Semaphore::new(
         usize::try_from(COLUMNS_AT_ONCE / UNIT).unwrap_or(usize::MAX),
     ));
-    let read = Read {
-        traffic: DayTraffic::empty(day),
-        files: files.len(),
-        unread_files: 0,
-    };
+    let (count, none) = (files.len(), (BTreeMap::new(), 0));
     // Sums are added up as they come: held for every file they would outgrow what they were read from.
-    stream::iter(files)
-        .map(|file| read_file(client, scope, file, day, &room))
-        .buffer_unordered(AT_ONCE)
-        .try_fold(read, async |mut read, (part, whole)| {
-            read.traffic.merge(&part);
-            read.unread_files += usize::from(!whole);
-            Ok(read)
+    let (logs, unread_files) = stream::iter(files)
+        .map(|file| async {
+            let log = file.log.clone();
+            Ok::<_, CallError>((log, read_file(client, scope, file, day, &room).await?))
         })
-        .await
+        .buffer_unordered(AT_ONCE)
+        .try_fold(
+            none,
+            async |(mut logs, mut unread), (log, (part, whole))| {
+                let sums = logs.entry(log).or_insert_with(|| DayTraffic::empty(day));
+                sums.merge(&part);
+                unread += usize::from(!whole);
+                Ok((logs, unread))
+            },
+        )
+        .await?;
+    let counted = one_log_each(day, logs);
+    Ok(Read {
+        traffic: counted.traffic,
+        files: count,
+        unread_files,
+        recorded_twice: counted.recorded_twice,
+    })
 }
 
 /// The sums of one file, and whether it could be read to its end. Only a file that S3 denies ends the reading.

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -161,6 +160,44 @@ async fn both_layouts_of_the_day_and_the_next_days_first_hour_are_read() {
         ),
         (1, 1, 1)
     );
+}
+
+#[tokio::test]
+async fn an_interface_that_two_flow_logs_record_is_counted_from_the_richer_one() {
+    let day = day();
+    let start = day.start().as_second();
+    const PLAIN: &str = "1_vpcflowlogs_us-east-1_fl-0a_20261013T1205Z_x.log.gz";
+    const RICH: &str = "1_vpcflowlogs_us-east-1_fl-0b_20261013T1205Z_x.log.gz";
+    let folder = "AWSLogs/1/vpcflowlogs/us-east-1/2026/10/13/";
+    let list = mock!(Client::list_objects_v2).then_compute_output(move |request| {
+        let is_day = request.prefix() == Some(folder);
+        let files: &[(&str, usize)] = if is_day {
+            &[(PLAIN, 0), (RICH, 0)]
+        } else {
+            &[]
+        };
+        listing(files, None)
+    });
+    let plain = object(
+        PLAIN,
+        gzip(&format!(
+            "interface-id srcaddr dstaddr bytes start log-status\neni-nat 10.0.1.5 10.0.0.9 700 {start} OK\n"
+        )),
+    );
+    let rich = object(
+        RICH,
+        gzip(&format!(
+            "{HEADER}\neni-nat 10.0.1.5 10.0.0.9 700 {start} 10.0.1.5 3.5.0.1 OK\n"
+        )),
+    );
+    let client = mocked!(aws_sdk_s3, MatchAny, [&list, &plain, &rich]);
+    let location = "s3://bucket".parse().unwrap();
+    let read = read_day(&client, &scope(&location), day).await.unwrap();
+    assert_eq!(
+        (read.traffic.bytes(), read.traffic.unclassified_bytes()),
+        (700, 0)
+    );
+    assert_eq!(read.recorded_twice, ["eni-nat".to_owned()].into());
 }
 
 /// The same lines as AWS writes them: names with underscores, whole numbers as such, nothing where a field is `-`.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rust_decimal::Decimal;
 use tollkeeper::finding::{Advice, DataQuality};
 use tollkeeper::time::Day;
 
@@ -252,6 +253,10 @@ fn doubts(explanation: &Explanation, quality: &mut DataQuality) {
     }
 }
 
+/// Percent of CloudWatch's bytes from which something must have been counted twice: one plain log and one rich one of the
+/// same interfaces make 200, and clocks differ by minutes only.
+const TWICE_FROM: Decimal = Decimal::from_parts(120, 0, 0, false, 0);
+
 /// Notes what the reading of a day leaves open.
 fn describe(
     read: &ReadDay,
@@ -269,6 +274,15 @@ fn describe(
             let logged = flows.values().map(|figures| figures.bytes).sum();
             volumes::percent(logged, *bytes)
         });
+    if quality
+        .flow_logs_percent_of_cloudwatch
+        .is_some_and(|percent| percent > TWICE_FROM)
+    {
+        quality.notes.push(format!(
+            "The flow logs of {day} show far more than CloudWatch: several flow logs may record the same interfaces in one \
+             place, so the causes' bytes are too high"
+        ));
+    }
     let with = |certainty| -> u64 {
         flows
             .values()

@@ -3,6 +3,7 @@
 pub mod attribute;
 pub mod causes;
 pub mod explained;
+pub mod one_log;
 pub mod poller_path;
 pub mod poller_prices;
 pub mod poller_report;

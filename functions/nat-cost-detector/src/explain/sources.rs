@@ -137,6 +137,13 @@ impl App {
         let mut traffic = read.traffic;
         let silent = silent(&traffic, observed, inventory, day);
         let mut notes = Vec::new();
+        if !read.recorded_twice.is_empty() {
+            let twice: Vec<&str> = read.recorded_twice.iter().map(String::as_str).collect();
+            notes.push(format!(
+                "Several flow logs record {} on {day}: each interface is counted from the one that tells most",
+                twice.join(", ")
+            ));
+        }
         if !silent.is_empty() && traffic.other_lines > 0 {
             let watch = Watch {
                 side: Side::Instances,

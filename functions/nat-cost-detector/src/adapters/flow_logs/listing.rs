@@ -13,6 +13,8 @@ pub(super) struct File {
     /// Bytes, as listed; 0 where S3 does not say.
     pub(super) size: u64,
     pub(super) kind: Kind,
+    /// Id of the flow log that wrote it; empty where the name does not say.
+    pub(super) log: String,
 }
 
 /// How a file is written.
@@ -83,10 +85,19 @@ async fn list(client: &Client, bucket: &str, prefix: String) -> Result<Vec<File>
                     .and_then(|size| u64::try_from(size).ok())
                     .unwrap_or(0),
                 kind: Kind::of(key)?,
+                log: log(key).to_owned(),
             })
         }));
     }
     Ok(files)
+}
+
+/// The part of a file's name that names the flow log, see [`delivered_in_first_hour`].
+fn log(key: &str) -> &str {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    name.split('_')
+        .find(|part| part.starts_with("fl-"))
+        .unwrap_or_default()
 }
 
 /// File names carry their time: `<account>_vpcflowlogs_<region>_<flow log>_20261014T0005Z_<hash>.log.gz`.
