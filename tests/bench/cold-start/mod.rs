@@ -51,18 +51,20 @@ fn choose(names: &[&str]) -> Result<Vec<&'static Function>, Error> {
     }
 }
 
-fn build_all(root: &Path, functions: &[&Function]) -> Result<(), Error> {
-    let mut packages: Vec<_> = functions.iter().map(|function| function.package).collect();
+/// The packages of all functions.
+pub(crate) fn packages() -> Vec<&'static str> {
+    of(FUNCTIONS.iter())
+}
+
+fn of<'a>(functions: impl Iterator<Item = &'a Function>) -> Vec<&'static str> {
+    let mut packages: Vec<_> = functions.map(|function| function.package).collect();
     packages.dedup();
-    println!(
-        "Building {} optimised. The first time this compiles the EC2 client: up to 25 minutes on 2 cores.",
-        packages.join(", ")
-    );
-    let selection: Vec<_> = packages
-        .iter()
-        .flat_map(|package| ["--package", package])
-        .collect();
-    build::release(root, &selection)
+    packages
+}
+
+fn build_all(root: &Path, functions: &[&Function]) -> Result<(), Error> {
+    let packages = of(functions.iter().copied());
+    build::functions(root, &packages)
 }
 
 /// One round after the other over all functions, so that a busy moment of the machine hits them alike.

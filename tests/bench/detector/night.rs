@@ -18,8 +18,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use crate::build;
 use crate::report::{Error, Row, Sample};
+use crate::{build, cold_start};
 
 const TARGET_MB: f64 = 256.0;
 const MB: f64 = 1_000_000.0;
@@ -36,7 +36,8 @@ const PATIENCE: Duration = Duration::from_mins(15);
 
 /// A night's row.
 pub(super) async fn rows(root: &Path) -> Result<Vec<Row>, Error> {
-    build::release(root, &["--package", "nat-cost-detector"])?;
+    // All of them: alone it would compile the EC2 client with other features, once more.
+    build::functions(root, &cold_start::packages())?;
     println!("A night with {NATS} NAT gateways and 2 GB of flow logs: some minutes.");
     let cloud = LocalCloud::builder("bench-detector").start().await?;
     let peak = night(&cloud, root).await;

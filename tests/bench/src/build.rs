@@ -24,6 +24,19 @@ pub(crate) fn release(root: &Path, selection: &[&str]) -> Result<(), Error> {
     })
 }
 
+/// Builds functions' packages as they are deployed.
+pub(crate) fn functions(root: &Path, packages: &[&str]) -> Result<(), Error> {
+    println!(
+        "Building {} optimised. The first time this compiles the EC2 client: up to 25 minutes on 2 cores.",
+        packages.join(", ")
+    );
+    let selection: Vec<_> = packages
+        .iter()
+        .flat_map(|package| ["--package", package])
+        .collect();
+    release(root, &selection)
+}
+
 /// Builds the contenders of our language: `target/release/contender`.
 pub(crate) fn contender(root: &Path) -> Result<(), Error> {
     println!("Building the contenders optimised. The first time this takes some minutes.");
