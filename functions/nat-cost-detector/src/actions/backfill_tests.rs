@@ -14,18 +14,18 @@ const STORY: [(&str, u32); 3] = [
     ("2026-10-15", 9_000),
 ];
 
-async fn backfilled(app: &App, to: &str, deadline: Option<&str>) -> Value {
+async fn backfilled(app: &App, to: &str) -> Value {
     let now: Timestamp = "2026-11-21T06:30:00Z".parse().unwrap();
+    backfilled_by(app, to, Clock::new(&|| now, None)).await
+}
+
+async fn backfilled_by(app: &App, to: &str, clock: Clock<'_>) -> Value {
     let range = Range {
         from: "2026-10-12".parse().unwrap(),
         to: to.parse().unwrap(),
         tell: false,
     };
-    let deadline = deadline.map(|deadline| deadline.parse().unwrap());
-    let clock = || now;
-    Box::pin(run(app, range, Clock::new(&clock, deadline)))
-        .await
-        .unwrap()
+    Box::pin(run(app, range, clock)).await.unwrap()
 }
 
 /// What each day meant for the bytes.
@@ -58,10 +58,10 @@ async fn a_backfill_keeps_incidents_as_the_nights_would_have_tells_nobody_and_ch
  {
     let cloud = Cloud::default().with(OWN, &STORY);
     let app = cloud.app(&[]);
-    let first = backfilled(&app, "2026-10-14", None).await;
+    let first = backfilled(&app, "2026-10-14").await;
     assert_eq!(turns(&first), ["quiet", "opens", "goes_on"]);
     assert_eq!(first["go_on_from"], Value::Null);
-    let again = backfilled(&app, "2026-10-14", None).await;
+    let again = backfilled(&app, "2026-10-14").await;
     assert_eq!(turns(&again), ["already_judged"; 3]);
     assert_eq!(cloud.state().sent.len(), 0);
     let told = night(&app, "2026-10-15").await.unwrap();
@@ -73,10 +73,18 @@ async fn a_backfill_keeps_incidents_as_the_nights_would_have_tells_nobody_and_ch
 
 #[tokio::test]
 async fn a_backfill_stops_before_its_deadline_and_says_where_to_go_on() {
-    let app = Cloud::default().with(OWN, &STORY).app(&[]);
-    let reply = backfilled(&app, "2026-10-14", Some("2026-11-21T06:30:30Z")).await;
-    assert_eq!(reply["go_on_from"], "2026-10-12");
-    assert!(turns(&reply).is_empty());
+    let cloud = Cloud::default().with(OWN, &STORY);
+    let app = cloud.app(&[]);
+    let begin: Timestamp = "2026-11-21T06:30:00Z".parse().unwrap();
+    // Each look at the bill, and so each night, takes five minutes: of fifteen the third night would take the last.
+    let clock = || {
+        let nights = cloud.state().calls.get("GetCostAndUsage").copied();
+        begin + SignedDuration::from_mins(5) * i32::try_from(nights.unwrap_or(0)).unwrap()
+    };
+    let deadline = begin + SignedDuration::from_mins(15);
+    let reply = backfilled_by(&app, "2026-10-14", Clock::new(&clock, Some(deadline))).await;
+    assert_eq!(turns(&reply), ["quiet"], "two of the longest no longer fit");
+    assert_eq!(reply["go_on_from"], "2026-10-13");
 }
 
 #[tokio::test]
@@ -86,7 +94,7 @@ async fn a_backfill_leaves_what_sns_did_not_take_to_the_next_real_night() {
     cloud.goes_wrong("Publish", None, Wrong::ServerError);
     night(&app, "2026-10-13").await.unwrap_err();
     cloud.goes_right();
-    backfilled(&app, "2026-10-14", None).await;
+    backfilled(&app, "2026-10-14").await;
     assert_eq!(cloud.state().sent.len(), 0);
     let told = night(&app, "2026-10-15").await.unwrap();
     assert_eq!(told, 2, "the old one and the new one");

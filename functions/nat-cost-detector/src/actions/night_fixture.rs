@@ -38,6 +38,9 @@ use crate::{App, Clients};
 pub(super) const OWN: &str = "123456789012";
 pub(super) const OTHER: &str = "210987654321";
 
+/// When the gateway was made: 2026-10-12T09:00:00Z.
+const MADE: i64 = 1_791_795_600;
+
 type Item = HashMap<String, AttributeValue>;
 
 /// How a call goes wrong.
@@ -314,6 +317,8 @@ impl Cloud {
             |_input, state| {
                 let gateway = NatGateway::builder()
                     .nat_gateway_id("nat-0")
+                    .vpc_id("vpc-0")
+                    .create_time(aws_sdk_ec2::primitives::DateTime::from_secs(MADE))
                     .state(NatGatewayState::Available);
                 let gateways = state.metered.then(|| gateway.build()).into_iter().collect();
                 MockResponse::Output(

@@ -95,6 +95,7 @@ async fn a_lasting_shift_is_told_once_accepted_and_measured_when_it_ends() {
 async fn more_gateways_are_a_series_of_their_own() {
     let cloud = Cloud::default();
     cloud.state().gateways.insert((OWN, LEAK.to_owned()), 9);
+    cloud.state().metered = true;
     let app = cloud.app(&[]);
     let reply = night_at(&app, LEAK, 0).await.unwrap();
     assert_eq!(line(&reply, OWN, "NatGateway-Bytes")["turn"], "quiet");
@@ -108,9 +109,22 @@ async fn more_gateways_are_a_series_of_their_own() {
     assert_eq!(finding["excess"]["cost"]["amount"], "7.56");
     assert_eq!(finding["excess"]["bytes"], 0);
     let text = crate::tell::message::text(&serde_json::from_value(finding.clone()).unwrap());
-    assert!(
-        text.starts_with("More NAT gateways cost $7.56 a day more than usual in us-east-1"),
-        "{text}"
+    let (told, _) = text.split_once("\nWhat this rests on").unwrap();
+    insta::assert_snapshot!(told, @"
+    More NAT gateways cost $7.56 a day more than usual in us-east-1 (account 123456789012), whatever goes through them.
+    Tuesday 2026-10-13: 9 gateways, $9.72 in hours; usual are 2, at most 2.
+    If it lasts: $226.80 a month.
+    Severity medium, confidence high.
+    Why: 9 gateways (216 gateway-hours) on 2026-10-13; usual are 2 (median of the last 14 days), at most 2 in the last 28.
+    Since 2026-10-13. Incident 123456789012/us-east-1/NatGateway-Hours/2026-10-13.
+
+    Made in the week before it began or since
+      - nat-0 in vpc-0, 2026-10-12 09:00 UTC: 100.0 GB that day
+      CloudTrail's CreateNatGateway says who made them. A VPC needs one a zone, and one in all where the zones may share.
+    ");
+    assert_eq!(
+        cloud.state().sent,
+        ["NAT gateway hours up $7.56 a day ($226.80 a month) in us-east-1"]
     );
 }
 

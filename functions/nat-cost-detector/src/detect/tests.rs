@@ -57,7 +57,7 @@ fn a_spike_is_found_and_explained_in_words() {
     );
     assert!(
         verdict.reason.ends_with(
-            "a sudden rise explains it more than 10,000 times better than the usual noise, of which 19 times raise an alarm"
+            "a sudden rise explains it more than 10,000 times better than the usual noise (19 times raise an alarm)"
         ),
         "{}",
         verdict.reason

@@ -45,7 +45,7 @@ fn evidence(day: Day, weighed: Weighed, threshold: f64) -> String {
         Shape::Ramp(ago) => format!("a {way} that grows since {}", day.plus(-ago)),
     };
     format!(
-        "{what} explains it {} times better than the usual noise, of which {:.0} times raise an alarm",
+        "{what} explains it {} times better than the usual noise ({:.0} times raise an alarm)",
         odds(weighed.evidence),
         threshold.exp(),
     )

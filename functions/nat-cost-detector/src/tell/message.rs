@@ -71,6 +71,13 @@ fn body(finding: &Finding, incident: &str, next: &str) -> String {
     if let Some(saving) = &finding.saving {
         saved(&mut out, saving);
     }
+    if let Some(count) = finding
+        .gateways
+        .as_ref()
+        .filter(|_| finding.state != State::Resolved)
+    {
+        newest(&mut out, count);
+    }
     if finding.excess.bytes > 0 {
         out.push_str("\nWho causes it\n");
         out.push_str(&cause_table::render(finding));
@@ -215,9 +222,6 @@ fn gateways(finding: &Finding, count: &GatewayCount) -> String {
         count.most,
     );
     rating(&mut out, finding);
-    if finding.state != State::Resolved {
-        newest(&mut out, count);
-    }
     out
 }
 

@@ -44,7 +44,7 @@ fn verdict(observed: u64) -> Verdict {
         range,
         confidence: Confidence::High,
         reason: "36.5 times the usual Tuesday: 3,700.0 GB against 101.5 GB (up to 124.2 GB is usual); a sudden rise \
-                 explains it more than 10,000 times better than the usual noise, of which 20 times raise an alarm"
+                 explains it more than 10,000 times better than the usual noise (20 times raise an alarm)"
             .to_owned(),
         history_days: 70,
     }
@@ -219,7 +219,7 @@ NAT gateway traffic costs $161.93 a day more than usual in us-east-1 (account 12
 Tuesday 2026-10-13: 3,700.0 GB, $166.50; usual are 82.9 GB to 124.2 GB, most likely 101.5 GB.
 If it lasts: $4,857.90 a month.
 Severity high, confidence high.
-Why: 36.5 times the usual Tuesday: 3,700.0 GB against 101.5 GB (up to 124.2 GB is usual); a sudden rise explains it more than 10,000 times better than the usual noise, of which 20 times raise an alarm.
+Why: 36.5 times the usual Tuesday: 3,700.0 GB against 101.5 GB (up to 124.2 GB is usual); a sudden rise explains it more than 10,000 times better than the usual noise (20 times raise an alarm).
 Since 2026-10-13. Incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
 
 Who causes it
