@@ -309,7 +309,7 @@ impl Cloud {
         self.state().wrong = None;
     }
 
-    fn clients(&self, account: &'static str) -> Clients {
+    fn ec2(&self) -> aws_sdk_ec2::Client {
         let nats = rule!(
             self,
             "DescribeNatGateways",
@@ -356,6 +356,26 @@ impl Cloud {
                 MockResponse::Output(DescribeVpcEndpointsOutput::builder().build())
             }
         );
+        let ways = crate::adapters::ec2::no_ways();
+        mocked!(
+            aws_sdk_ec2,
+            MatchAny,
+            [
+                &nats,
+                &instances,
+                &interfaces,
+                &subnets,
+                &endpoints,
+                &ways[0],
+                &ways[1],
+                &ways[2],
+                &ways[3],
+                &ways[4]
+            ]
+        )
+    }
+
+    fn clients(&self, account: &'static str) -> Clients {
         let mappings = rule!(
             self,
             "ListEventSourceMappings",
@@ -376,7 +396,6 @@ impl Cloud {
                 )
             }
         );
-        let ways = crate::adapters::ec2::no_ways();
         let objects = rule!(
             self,
             "ListObjectsV2",
@@ -405,22 +424,7 @@ impl Cloud {
         Clients {
             cost_explorer: bill(self),
             cloudwatch: mocked!(aws_sdk_cloudwatch, MatchAny, [&metrics]),
-            ec2: mocked!(
-                aws_sdk_ec2,
-                MatchAny,
-                [
-                    &nats,
-                    &instances,
-                    &interfaces,
-                    &subnets,
-                    &endpoints,
-                    &ways[0],
-                    &ways[1],
-                    &ways[2],
-                    &ways[3],
-                    &ways[4]
-                ]
-            ),
+            ec2: self.ec2(),
             lambda: mocked!(aws_sdk_lambda, MatchAny, [&mappings]),
             kafka: mocked!(aws_sdk_kafka, [&unasked]),
             logs: mocked!(aws_sdk_cloudwatchlogs, [&unasked]),

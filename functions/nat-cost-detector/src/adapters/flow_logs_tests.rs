@@ -164,10 +164,10 @@ async fn both_layouts_of_the_day_and_the_next_days_first_hour_are_read() {
 
 #[tokio::test]
 async fn an_interface_that_two_flow_logs_record_is_counted_from_the_richer_one() {
-    let day = day();
-    let start = day.start().as_second();
     const PLAIN: &str = "1_vpcflowlogs_us-east-1_fl-0a_20261013T1205Z_x.log.gz";
     const RICH: &str = "1_vpcflowlogs_us-east-1_fl-0b_20261013T1205Z_x.log.gz";
+    let day = day();
+    let start = day.start().as_second();
     let folder = "AWSLogs/1/vpcflowlogs/us-east-1/2026/10/13/";
     let list = mock!(Client::list_objects_v2).then_compute_output(move |request| {
         let is_day = request.prefix() == Some(folder);

@@ -74,7 +74,8 @@ impl App {
                 cost_explorer::bills(&self.clients.cost_explorer, scope, from, day, &mut 0).await?;
             Ok(bills.of(&place.account, region.region).unwrap_or_default())
         };
-        observe(&self.clients, &place, bill, day, gaps).await
+        // Boxed: it holds the futures of half a dozen services.
+        Box::pin(observe(&self.clients, &place, bill, day, gaps)).await
     }
 }
 

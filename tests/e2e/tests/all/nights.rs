@@ -268,7 +268,7 @@ async fn killed_in(story: &Story, detector: &Function, service: &str, action: &s
     let before = front.calls(service, action);
     front.fail_next(service, action, 1, Fault::Timeout);
     let killer = async {
-        local_cloud::wait::until(std::time::Duration::from_secs(60), async || {
+        local_cloud::wait::until(std::time::Duration::from_mins(1), async || {
             (front.calls(service, action) > before).then_some(())
         })
         .await
