@@ -17,11 +17,16 @@ const TRIALS: u64 = 60;
 
 /// Prints and writes the figures.
 pub(crate) fn run() -> Result<Report, Error> {
-    Ok(Report::new("attribution", rows(0..TRIALS)?))
+    Ok(Report::new("attribution", all_rows()?))
+}
+
+/// The figures of all seeds.
+pub(crate) fn all_rows() -> Result<Vec<Row>, Error> {
+    rows(0..TRIALS)
 }
 
 /// The figures of some seeds.
-pub(crate) fn rows(seeds: std::ops::Range<u64>) -> Result<Vec<Row>, Error> {
+fn rows(seeds: std::ops::Range<u64>) -> Result<Vec<Row>, Error> {
     let score = Score::of(seeds).map_err(Error::NoFigure)?;
     for missed in &score.missed {
         println!("  {missed}");

@@ -3,7 +3,8 @@
 //! Generated daily volumes with known leaks (`contenders/generator.rs`, fixed before any tuning, and seeds that tuning
 //! never saw), the same for every contender; recall is compared at equal false alarms (`contenders/roc.rs`). The oracle
 //! knows level, weekly profile and scale of the noise. NAB's nyc_taxi is judged when `TOLLKEEPER_NAB` names the folder
-//! with `nyc_taxi.csv`. Last the memory of a large night (`night.rs`). Not measured: attribution, and series unlike the generated ones beyond that.
+//! with `nyc_taxi.csv`. Then whether causes are found (`../attribution`, which can be run alone), and the memory of a large
+//! night (`night.rs`). Not measured: series unlike the generated ones beyond that.
 
 mod night;
 
@@ -14,9 +15,9 @@ use local_cloud::workspace;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-use crate::build;
 use crate::contender::{Program, race};
 use crate::report::{Better, Error, Measure, Report, Row, Sample};
+use crate::{attribution, build};
 
 /// Series without a leak, and as many with one.
 const SERIES: usize = 720;
@@ -91,6 +92,7 @@ pub(crate) async fn run() -> Result<Report, Error> {
             1_000.0,
         ));
     }
+    rows.extend(attribution::all_rows()?);
     rows.extend(night::rows(&root).await?);
     Ok(Report::new("detector", rows))
 }

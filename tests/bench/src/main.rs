@@ -49,7 +49,6 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
             holds &= publish(&consumer::run().await?)?;
             holds &= publish(&detector::run().await?)?;
             holds &= publish(&flow_logs::run().await?)?;
-            holds &= publish(&attribution::run()?)?;
             Ok(holds)
         }
         ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
