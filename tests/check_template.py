@@ -1,5 +1,5 @@
 """Holds template.yaml against the code: every setting the template gives a function is read by its crate, and every
-setting a crate's `config.rs` reads is given, or listed here with the reason why not.
+setting a crate's `config` reads is given, or listed here with the reason why not.
 
 Run by `make lint` with the Python environment that holds cfn-lint (its decoder reads CloudFormation's YAML).
 """
@@ -34,8 +34,9 @@ def product_code(path):
 
 def read_by(crate):
     """Names of settings in the files of a crate that read them."""
-    sources = [ROOT / "functions" / crate / "src" / name for name in ("config.rs", "scope.rs")]
-    return set().union(*(SETTING.findall(product_code(source)) for source in sources if source.exists()))
+    folder = ROOT / "functions" / crate / "src"
+    sources = [*folder.glob("config.rs"), *folder.glob("config/*.rs")]
+    return set().union(*(SETTING.findall(product_code(source)) for source in sources))
 
 
 def main():
@@ -51,11 +52,11 @@ def main():
     given = {name: set(resources[name]["Properties"]["Environment"]["Variables"]) for name in functions & set(CRATES)}
     for name, settings in sorted(given.items()):
         for setting in sorted(settings - read_by(CRATES[name])):
-            wrong.append(f"{name} is given {setting}, which functions/{CRATES[name]}/src/config.rs does not read")
+            wrong.append(f"{name} is given {setting}, which functions/{CRATES[name]}/src/config does not read")
     for crate in sorted(set(CRATES.values())):
         together = set().union(*(given[name] for name in given if CRATES[name] == crate))
         for setting in sorted(read_by(crate) - together - set(NOT_GIVEN)):
-            wrong.append(f"functions/{crate}/src/config.rs reads {setting}, which the template does not give")
+            wrong.append(f"functions/{crate}/src/config reads {setting}, which the template does not give")
     print("\n".join(f"template.yaml: {line}" for line in wrong) or "template.yaml gives the settings that the code reads")
     sys.exit(bool(wrong))
 

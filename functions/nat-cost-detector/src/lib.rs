@@ -18,7 +18,6 @@ pub mod incident;
 pub mod measure;
 pub mod progress;
 pub mod request;
-pub mod scope;
 pub mod start;
 pub mod tell;
 

@@ -87,7 +87,53 @@ fn record_text() -> impl Strategy<Value = String> {
             _ => object,
         }),
         1 => any_of(VALUES),
+        10 => usual_text(),
     ]
+}
+
+/// A record member for member as AWS writes it, with odd values among them.
+fn usual_text() -> impl Strategy<Value = String> {
+    const NUMBERS: &[&str] = &[
+        "0",
+        "7",
+        "1234567",
+        "12345678",
+        "123456789",
+        "1791900000123",
+        "1234567890123456",
+        "999999999999999999",
+        "1234567890123456789",
+        "9223372036854775808",
+        "-1",
+        "1.5",
+        "1e3",
+        "null",
+        "\"7\"",
+    ];
+    const TEXTS: &[&str] = &[
+        "null",
+        "\"aGk=\"",
+        "\"\"",
+        "\"\\/8\\u0041=\"",
+        "\"a\\\\\"",
+        "5",
+        "[]",
+    ];
+    const HEADERS: &[&str] = &[
+        "[]",
+        "[ ]",
+        "[{\"h\":[104,-61]}]",
+        "null",
+        "{}",
+        "\"[]}\"",
+        "7",
+    ];
+    let numbers = (any_of(NUMBERS), any_of(NUMBERS));
+    (numbers, any_of(TEXTS), any_of(TEXTS), any_of(HEADERS)).prop_map(|((offset, time), key, value, headers)| {
+        format!(
+            r#"{{"topic":"t","partition":0,"offset":{offset},"timestamp":{time},"timestampType":"CREATE_TIME","key":{key},"value":{value},"headers":{headers}}}"#
+        )
+    })
 }
 
 fn event_text() -> impl Strategy<Value = String> {

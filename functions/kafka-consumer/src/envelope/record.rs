@@ -27,50 +27,13 @@ enum Field {
     Offset,
     Timestamp,
     Key,
-    /// A key that is null.
-    NoKey,
     Value,
     Other,
-    /// Not one that matters, and its value stepped over as well.
-    Done,
 }
 
 impl Field {
     /// Reads a member's key, its colon stepped over.
-    #[inline]
     fn scan(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
-        scanner.peek()?;
-        match scanner
-            .head()
-            .and_then(|head| Self::written(*head, scanner))
-        {
-            Some(field) => Ok(field),
-            None => Self::other(scanner),
-        }
-    }
-
-    /// The members as AWS writes them, by their first eight bytes.
-    #[inline]
-    fn written(head: [u8; 8], scanner: &mut Scanner<'_>) -> Option<Self> {
-        let (steps_over, field) = match &head {
-            b"\"offset\"" => (scanner.eat_word(b"\"offset\":"), Self::Offset),
-            b"\"timesta" if scanner.eat_word(b"\"timestamp\":") => (true, Self::Timestamp),
-            b"\"timesta" => {
-                let usual = scanner.eat_word(b"\"timestampType\":\"CREATE_TIME\"");
-                (usual, Self::Done)
-            }
-            b"\"key\":nu" => (scanner.eat_word(b"\"key\":null"), Self::NoKey),
-            b"\"value\":" => (scanner.eat_word(b"\"value\":"), Self::Value),
-            b"\"headers" if scanner.eat_word(b"\"headers\":[]") => (true, Self::Done),
-            b"\"headers" => (scanner.eat_word(b"\"headers\":"), Self::Other),
-            _ => (scanner.eat_word(b"\"key\":"), Self::Key),
-        };
-        steps_over.then_some(field)
-    }
-
-    /// Any member as JSON: other fields, blanks before the colon, escapes.
-    #[inline(never)]
-    fn other(scanner: &mut Scanner<'_>) -> Result<Self, Broken> {
         Ok(match scanner.key()?.read().as_deref() {
             Some("offset") => Self::Offset,
             Some("timestamp") => Self::Timestamp,
@@ -87,6 +50,48 @@ impl<'a> Record<'a> {
     /// `start` is how the last one began, up to the first field that matters: topic and partition, which need no second
     /// look where they come again.
     pub(super) fn scan(scanner: &mut Scanner<'a>, start: &mut &'a [u8]) -> Result<Self, Broken> {
+        match Self::usual(scanner, start) {
+            Some(record) => Ok(record),
+            None => Self::any(scanner, start),
+        }
+    }
+
+    /// A record member for member as AWS writes nearly all of them; `None`, and no step, for any other.
+    #[inline]
+    fn usual(scanner: &mut Scanner<'a>, start: &[u8]) -> Option<Self> {
+        // As a whole, or not at all.
+        let mut ahead = *scanner;
+        let word = |known: bool| known.then_some(());
+        let begin = ahead.at();
+        word(!start.is_empty() && ahead.eat_word(b"{") && ahead.eat_text(start))?;
+        word(ahead.eat_word(b"\"offset\":"))?;
+        let offset = ahead.digits()?;
+        word(ahead.eat_word(b",\"timestamp\":"))?;
+        let timestamp = ahead.digits()?;
+        word(ahead.eat_word(b",\"timestampType\":\"CREATE_TIME\",\"key\":"))?;
+        if !ahead.eat_word(b"null") {
+            ahead.plain_string()?;
+        }
+        word(ahead.eat_word(b",\"value\":"))?;
+        let value = ahead.plain_string()?;
+        if !ahead.eat_word(b",\"headers\":[]}") {
+            word(ahead.eat_word(b",\"headers\":"))?;
+            ahead.skip().ok()?;
+            word(ahead.eat_word(b"}"))?;
+        }
+        let raw = ahead.between(begin, ahead.at()).ok()?;
+        *scanner = ahead;
+        Some(Self {
+            offset: Some(offset),
+            timestamp: Some(timestamp),
+            value: Ok(Some(Quoted::plain(value))),
+            raw,
+        })
+    }
+
+    /// Any record, and nearly all that is none.
+    #[inline(never)]
+    fn any(scanner: &mut Scanner<'a>, start: &mut &'a [u8]) -> Result<Self, Broken> {
         let mut record = Self {
             offset: None,
             timestamp: None,
@@ -100,8 +105,7 @@ impl<'a> Record<'a> {
         }
         let begin = scanner.at();
         scanner.expect(b'{')?;
-        let known = !start.is_empty() && scanner.eat_text(start);
-        if known || !scanner.eat(b'}') {
+        if !scanner.eat(b'}') {
             let mut matters = false;
             scanner.rest_of(b'}', |scanner| {
                 let before = scanner.at();
@@ -126,7 +130,6 @@ impl<'a> Record<'a> {
             Field::Timestamp => self.timestamp = scanner.count()?,
             Field::Value => self.value = value(scanner)?,
             Field::Key | Field::Other => drop(scanner.skip()?),
-            Field::NoKey | Field::Done => {}
         }
         Ok(())
     }
@@ -141,8 +144,6 @@ impl<'a> Record<'a> {
             .each(*b"{}", |scanner| {
                 match Field::scan(scanner)? {
                     Field::Key => key = scanner.text()?,
-                    Field::NoKey => key = None,
-                    Field::Done => {}
                     _ => drop(scanner.skip()?),
                 }
                 Ok(())

@@ -111,12 +111,6 @@ impl<'a> Scanner<'a> {
         next
     }
 
-    /// The next eight bytes.
-    #[inline]
-    pub(super) fn head(&self) -> Option<&'a [u8; 8]> {
-        self.rest().first_chunk()
-    }
-
     /// Steps over exactly these bytes if they come next: few, and known when this is compiled.
     #[inline]
     pub(super) fn eat_word<const N: usize>(&mut self, word: &[u8; N]) -> bool {
@@ -224,6 +218,33 @@ impl<'a> Scanner<'a> {
         Ok(None)
     }
 
+    /// Digits that surely fit into 64 bits; `None`, and no step, where what comes next is something else, or longer.
+    #[inline]
+    pub(super) fn digits(&mut self) -> Option<i64> {
+        let rest = self.rest();
+        let (mut number, mut length) = (0_i64, 0);
+        while let Some(eight) = rest.get(length..).and_then(eight_digits) {
+            if length + EIGHT > SURE_DIGITS - 1 {
+                return None;
+            }
+            number = number * 100_000_000 + eight;
+            length += EIGHT;
+        }
+        for byte in rest.get(length..)? {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            if length == SURE_DIGITS - 1 {
+                return None;
+            }
+            number = number * 10 + i64::from(digit);
+            length += 1;
+        }
+        self.at += length;
+        (length > 0).then_some(number)
+    }
+
     /// A whole number that is not negative; `None` for any other value, which is stepped over.
     #[inline]
     pub(super) fn count(&mut self) -> Result<Option<i64>, Broken> {
@@ -296,6 +317,27 @@ impl<'a> Scanner<'a> {
     }
 }
 
+const EIGHT: usize = 8;
+
+/// The number that the next eight bytes are, all digits; a few multiplications in place of eight.
+#[inline]
+fn eight_digits(bytes: &[u8]) -> Option<i64> {
+    const ONES: u64 = u64::MAX / 255;
+    let chunk = u64::from_le_bytes(*bytes.first_chunk()?);
+    // A digit is 0x30 to 0x39: its upper half is 3, also six further on.
+    let upper = chunk & (ONES * 0xf0);
+    let upper_beyond = chunk.wrapping_add(ONES * 0x06) & (ONES * 0xf0);
+    if upper != ONES * 0x30 || upper_beyond != ONES * 0x30 {
+        return None;
+    }
+    // Neighbours are joined: to pairs, to fours, to eight. The first digit is the lowest byte.
+    let digits = chunk & (ONES * 0x0f);
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let eight = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    i64::try_from(eight).ok()
+}
+
 /// Whether a number or literal ends before this byte.
 #[inline]
 fn ends_scalar(byte: u8) -> bool {
@@ -330,4 +372,24 @@ fn next_structural(bytes: &[u8]) -> usize {
 fn structural(byte: u8) -> bool {
     // Brackets and braces differ in one bit: `[` and `{`, `]` and `}`.
     byte == b'"' || byte | 0x20 == b'{' || byte | 0x20 == b'}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn digits_are_read_as_the_standard_library_reads_them(
+            number in prop_oneof!["[0-9]{1,20}", "[0-9]{7,9}[^0-9]", "[!-~]{1,9}"], behind in "[,}a ]?"
+        ) {
+            let text = format!("{number}{behind}");
+            let length = text.bytes().take_while(u8::is_ascii_digit).count();
+            let expected = (1..SURE_DIGITS).contains(&length).then(|| text.get(..length).unwrap().parse::<i64>().unwrap());
+            let mut scanner = Scanner::new(text.as_bytes());
+            prop_assert_eq!(scanner.digits(), expected);
+            prop_assert_eq!(scanner.at(), expected.map_or(0, |_| length));
+        }
+    }
 }

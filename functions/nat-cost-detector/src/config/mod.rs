@@ -1,12 +1,13 @@
 //! Settings of the function. A wrong value stops it at init, with variable, value and what was expected.
 
+pub mod scope;
 mod source;
 
 use rust_decimal::Decimal;
 use tollkeeper::settings::{SettingError, Settings, wrong};
 
 use crate::detect::Gates;
-use crate::scope::Scope;
+use scope::Scope;
 
 pub use source::{AthenaTable, ExplainSource, LogGroup, NotAnS3Location, Partitions, S3Location};
 
