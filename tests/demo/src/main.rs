@@ -1,5 +1,5 @@
-//! The product's story on real processes: a quiet account, a leak, the finding, the approved remedy, the saving, and
-//! meanwhile a runaway client. Exits non-zero as soon as a step is not as it should be, and names it.
+//! The product's story on real processes: a quiet account, a leak, the finding, the approved remedy, the saving, the
+//! way back, and meanwhile a runaway client. Exits non-zero as soon as a step is not as it should be, and names it.
 
 mod chart;
 mod failure;

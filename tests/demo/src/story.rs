@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use local_cloud::events;
-use local_cloud::world::{AddressBook, DayTraffic, World, WorldSettings};
+use local_cloud::world::{AddressBook, DayTraffic, Network, World, WorldSettings};
 use local_cloud::{FunctionBuilder, LocalCloud, Reply};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -29,8 +29,17 @@ pub(crate) struct Story {
     pub(crate) ip_ranges: PathBuf,
     /// What NAT gateways and endpoints cost each day.
     pub(crate) costs: Vec<(Date, Decimal)>,
+    /// The plan that closed the leak.
+    pub(crate) applied: Option<Applied>,
     /// Says what was found, fixed and saved, for the last page.
     pub(crate) summary: Vec<String>,
+}
+
+/// A plan that was applied.
+pub(crate) struct Applied {
+    pub(crate) id: String,
+    /// The network before it.
+    pub(crate) network: Network,
 }
 
 impl Story {
@@ -59,6 +68,7 @@ impl Story {
             world,
             ip_ranges,
             costs: Vec::new(),
+            applied: None,
             summary: Vec::new(),
         })
     }

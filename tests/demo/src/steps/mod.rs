@@ -17,7 +17,7 @@ use crate::paper::Paper;
 use crate::story::LAST_QUIET_DAY;
 
 /// How many steps there are.
-pub(crate) const COUNT: usize = 9;
+pub(crate) const COUNT: usize = 10;
 
 /// Plays the story from beginning to end.
 pub(crate) async fn run(paper: &mut Paper, ip_ranges: Option<PathBuf>) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub(crate) async fn run(paper: &mut Paper, ip_ranges: Option<PathBuf>) -> Result
     let (finding, _) = leak::found(paper, &mut story, &detector, &consumer).await?;
     remedy::approved(paper, &mut story, &finding).await?;
     saving::shown(paper, &mut story, &detector).await?;
+    remedy::undone(paper, &mut story).await?;
     limiter::runaway_client(paper, &mut story).await?;
     consumer.stop().await?;
     detector.stop().await?;

@@ -1,17 +1,21 @@
-//! Step: the finding becomes a plan, the plan is approved, applied and verified.
+//! Steps: the finding becomes a plan, the plan is approved, applied in spite of a crash, and verified; later it is undone.
+
+use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use local_cloud::events::{self, Caller, Request};
 use local_cloud::world::Path;
-use local_cloud::{Function, Published, Reply};
+use local_cloud::{Function, Published, Reply, wait};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::paper::Paper;
-use crate::story::{LEAK_DAY, Story, answer};
+use crate::story::{Applied, LEAK_DAY, Story, answer};
 
-/// How often `apply` is called before something must be wrong: each call goes on where the last one stopped.
-const MOST_CALLS: u32 = 10;
+/// How long a plan may take to be applied or undone, the lease of a killed run included.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Seconds that the lock of a killed run stands in the way of the next.
+const LEASE: &str = "5";
 
 pub(crate) async fn approved(
     paper: &mut Paper,
@@ -19,17 +23,13 @@ pub(crate) async fn approved(
     finding: &Published,
 ) -> Result<(), Failure> {
     paper.step("The remedy");
-    let function = |name: &str| {
-        story
-            .function(name)
-            .env("LEDGER_TABLE", &story.world.ledger_table)
-    };
-    let remediator = function("endpoint-remediator").env("ALERT_TOPIC_ARN", &story.world.topic_arn);
-    let remediator = remediator
-        .timeout(std::time::Duration::from_mins(2))
+    let remediator = remediator(story).await?;
+    let approval = story
+        .function("endpoint-approval")
+        .env("LEDGER_TABLE", &story.world.ledger_table)
         .start()
         .await?;
-    let approval = function("endpoint-approval").start().await?;
+    let network = story.world.observe().await?;
     let before = story.cloud.sns_messages(&story.world.topic_arn).len();
     let reply = story.cloud.deliver_sns(finding, &remediator).await?;
     answer("endpoint-remediator", reply)?;
@@ -50,7 +50,15 @@ pub(crate) async fn approved(
         ["plan_id", "plan_hash"].map(|field| find(&summary, field).unwrap_or_default());
     refused(paper, &remediator, &id).await?;
     approve(paper, &approval, &id, &hash).await?;
-    apply(paper, &remediator, &id).await?;
+    crash(paper, story, &remediator, &id).await?;
+    let calls = until_done(&remediator, "apply", &id, "applied").await?;
+    paper.check(
+        true,
+        format!(
+            "once the dead run's lock has run out the next call takes up the journal and finishes the plan ({calls} call(s))"
+        ),
+        "",
+    )?;
     let verdict = answer(
         "endpoint-remediator",
         remediator
@@ -64,8 +72,9 @@ pub(crate) async fn approved(
     )?;
     moved(paper, story).await?;
     story.summary.push(format!(
-        "Fixed with one approved plan ({id}); every step is in the journal and can be rolled back."
+        "Fixed with one approved plan ({id}), in spite of a crash in the middle of it."
     ));
+    story.applied = Some(Applied { id, network });
     remediator.stop().await?;
     approval.stop().await?;
     paper.done();
@@ -127,22 +136,89 @@ async fn approve(
     )
 }
 
-async fn apply(paper: &mut Paper, remediator: &Function, id: &str) -> Result<(), Failure> {
-    let mut reply = Value::Null;
-    for call in 1..=MOST_CALLS {
-        reply = answer(
-            "endpoint-remediator",
-            remediator
-                .invoke(&json!({"action": "apply", "plan_id": id}))
-                .await?,
-        )?;
-        if find(&reply, "state").as_deref() == Some("applied") {
-            return paper.check(true, format!("applied, in {call} call(s)"), "");
+/// Kills the process while it changes the network.
+async fn crash(
+    paper: &mut Paper,
+    story: &Story,
+    remediator: &Function,
+    id: &str,
+) -> Result<(), Failure> {
+    let front = story.cloud.front();
+    let killer = async {
+        let made = wait::until(PATIENCE, async || {
+            (front.calls("ec2", "CreateVpcEndpoint") >= 2).then_some(())
+        });
+        made.await;
+        remediator.kill();
+    };
+    let request = json!({"action": "apply", "plan_id": id});
+    let (reply, ()) = tokio::join!(remediator.invoke(&request), killer);
+    let reply = reply?;
+    paper.check(
+        matches!(reply, Reply::Crashed { .. }),
+        "in the middle of the apply its process is killed, after it asked for a second endpoint",
+        format!("{reply:?}"),
+    )
+}
+
+/// Calls an action until the plan is where it leads to, past the lock that a killed run leaves; how many calls went past it.
+async fn until_done(
+    remediator: &Function,
+    action: &str,
+    id: &str,
+    state: &str,
+) -> Result<u32, Failure> {
+    let request = json!({"action": action, "plan_id": id});
+    let calls = std::cell::Cell::new(0);
+    let done = wait::until(PATIENCE, async || {
+        let reply = remediator.invoke(&request).await.map(Reply::into_result);
+        if let Ok(Err(held)) = &reply
+            && held.starts_with("Lock.Held")
+        {
+            return None;
         }
-    }
-    Err(Failure::new(format!(
-        "the plan is not applied after {MOST_CALLS} calls: {reply}"
-    )))
+        calls.set(calls.get() + 1);
+        match reply {
+            Ok(Ok(reply)) if find(&reply, "state").as_deref() == Some(state) => Some(Ok(())),
+            Ok(Ok(_)) => None,
+            Ok(Err(other)) => Some(Err(Failure::new(format!("{action}: {other}")))),
+            Err(error) => Some(Err(error.into())),
+        }
+    });
+    done.await
+        .unwrap_or_else(|| Err(Failure::new(format!("{action}: the plan is not {state}"))))?;
+    Ok(calls.get())
+}
+
+/// Another day somebody wants it undone.
+pub(crate) async fn undone(paper: &mut Paper, story: &mut Story) -> Result<(), Failure> {
+    paper.step("The way back");
+    let applied = story.applied.take();
+    let Applied { id, network } =
+        applied.ok_or_else(|| Failure::new("no plan was applied".to_owned()))?;
+    let remediator = remediator(story).await?;
+    until_done(&remediator, "rollback", &id, "rolled_back").await?;
+    let after = story.world.observe().await?;
+    paper.check(
+        after == network,
+        "rolled back: routes, groups and endpoints are as they were before the plan",
+        format!("{after:?}"),
+    )?;
+    story
+        .summary
+        .push("Undone on request, to what was there before.".to_owned());
+    remediator.stop().await?;
+    paper.done();
+    Ok(())
+}
+
+async fn remediator(story: &Story) -> Result<Function, Failure> {
+    let function = story
+        .function("endpoint-remediator")
+        .env("LEDGER_TABLE", &story.world.ledger_table)
+        .env("ALERT_TOPIC_ARN", &story.world.topic_arn)
+        .env("LEASE_SECONDS", LEASE);
+    Ok(function.timeout(PATIENCE).start().await?)
 }
 
 /// The same day under the new network: the leak is off the NAT gateways, and nobody is cut off.
