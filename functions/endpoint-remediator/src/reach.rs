@@ -6,6 +6,17 @@
 use crate::change::Peer;
 use crate::snapshot::Rule;
 
+/// The port of AWS's APIs.
+pub(crate) const HTTPS: u16 = 443;
+
+/// Ranges that hold no public service: RFC 1918, RFC 6598.
+const PRIVATE: [&str; 4] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+];
+
 /// Whether one of the rules admits TCP on `port` for members of `group` (where it exists already) or for all of the
 /// VPC's own ranges.
 pub(crate) fn admits(rules: &[Rule], port: u16, group: Option<&str>, vpc_cidrs: &[String]) -> bool {
@@ -23,6 +34,28 @@ pub(crate) fn admits(rules: &[Rule], port: u16, group: Option<&str>, vpc_cidrs: 
                 .iter()
                 .any(|peer| matches!(peer, Peer::Cidr(cidr) if contains(cidr, own)))
         })
+}
+
+/// Whether members of a group with these egress rules may reach AWS's public addresses on 443 today, and could not reach
+/// all of the VPC on it: private DNS, which moves a service into the VPC, would take it away from them.
+///
+/// What a prefix list, a public range or an IPv6 range holds is not known: it counts as holding the service.
+pub(crate) fn loses_services(egress: &[Rule], vpc_cidrs: &[String]) -> bool {
+    let leads_out = |rule: &Rule| {
+        covers_port(rule, HTTPS)
+            && match &rule.peer {
+                Peer::PrefixList(_) => true,
+                Peer::Cidr(cidr) => {
+                    let own = vpc_cidrs.iter().map(String::as_str);
+                    !PRIVATE
+                        .into_iter()
+                        .chain(own)
+                        .any(|range| contains(range, cidr))
+                }
+                Peer::Group(_) => false,
+            }
+    };
+    egress.iter().any(leads_out) && !admits(egress, HTTPS, None, vpc_cidrs)
 }
 
 fn covers_port(rule: &Rule, port: u16) -> bool {
@@ -91,6 +124,29 @@ mod tests {
         let datagrams = [rule("udp", (443, 443), cidr("0.0.0.0/0"))];
         assert!(!admits(&smaller, 443, None, &own));
         assert!(!admits(&datagrams, 443, None, &own));
+    }
+
+    #[test]
+    fn who_may_go_out_but_not_into_the_vpc_loses_what_moves_there() {
+        let own = ["10.0.0.0/16".to_owned()];
+        let loses = |peers: &[Peer<String>]| {
+            let rules = peers
+                .iter()
+                .map(|peer| rule("tcp", (443, 443), peer.clone()));
+            loses_services(&rules.collect::<Vec<_>>(), &own)
+        };
+        let list = Peer::PrefixList("pl-public".to_owned());
+        assert!(loses(std::slice::from_ref(&list)));
+        assert!(loses(&[cidr("52.94.0.0/16")]));
+        assert!(loses(&[cidr("52.94.0.0/16"), cidr("10.0.0.0/17")]));
+        assert!(loses(&[cidr("::/0")]));
+        assert!(!loses(&[list, cidr("10.0.0.0/8")]));
+        assert!(!loses(&[cidr("0.0.0.0/0")]));
+        assert!(
+            !loses(&[cidr("192.168.7.0/24")]),
+            "it reaches no service today"
+        );
+        assert!(!loses(&[]));
     }
 
     #[test]

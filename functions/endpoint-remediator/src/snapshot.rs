@@ -9,6 +9,8 @@ use tollkeeper::plan::EndpointKind;
 
 use crate::change::{Change, Direction, Peer};
 use crate::owner::Owner;
+use crate::plan::group_name;
+use crate::reach;
 
 /// What of a VPC a plan looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,34 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) kind: EndpointKind,
     pub(crate) zones: Vec<String>,
+}
+
+impl Scope {
+    /// Deleted and failed endpoints stay listed for a while and stand in nobody's way.
+    pub(crate) fn concerns_endpoint(&self, endpoint: &Endpoint) -> bool {
+        self.services.contains(&endpoint.service)
+            && !matches!(
+                endpoint.state,
+                EndpointState::Deleted | EndpointState::Failed
+            )
+    }
+
+    /// The groups named, those of endpoints in scope (there, or to be made), and those whose members a move into the VPC
+    /// would cut off. Others change every day and do not matter here.
+    pub(crate) fn concerns_group(
+        &self,
+        group: &Group,
+        endpoints: &[Endpoint],
+        vpc_cidrs: &[String],
+    ) -> bool {
+        let is_made_for = |service: &String| group_name(service) == group.name;
+        self.groups.contains(&group.id)
+            || self.services.iter().any(is_made_for)
+            || endpoints
+                .iter()
+                .any(|found| found.groups.contains(&group.id))
+            || reach::loses_services(&group.egress, vpc_cidrs)
+    }
 }
 
 impl Snapshot {

@@ -6,10 +6,7 @@ use aws_sdk_ec2::types::{self, VpcAttributeName};
 
 use super::{Ec2, convert, failed, filter, unless_gone};
 use crate::network::NetworkError;
-use crate::plan::group_name;
-use crate::snapshot::{
-    Endpoint, EndpointState, Group, RouteTable, Scope, Service, Snapshot, Subnet, Vpc,
-};
+use crate::snapshot::{Endpoint, Group, RouteTable, Scope, Service, Snapshot, Subnet, Vpc};
 
 impl Ec2 {
     pub(super) async fn snapshot(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {
@@ -18,11 +15,12 @@ impl Ec2 {
         };
         let endpoints = self.endpoints(scope).await?;
         let tables = self.tables(&scope.vpc_id).await?;
+        let groups = self.groups(scope, &endpoints, &vpc.cidrs).await?;
         let snapshot = Snapshot {
             vpc,
             subnets: self.subnets(&scope.vpc_id, &tables).await?,
             route_tables: route_tables(&tables, &endpoints),
-            groups: self.groups(scope, &endpoints).await?,
+            groups,
             endpoints,
             services: self.services(scope).await?,
         };
@@ -120,21 +118,16 @@ impl Ec2 {
             .await
             .map_err(failed("DescribeVpcEndpoints"))?;
         let endpoints = found.iter().filter_map(|from| self.endpoint_of(from));
-        // Deleted and failed ones stay listed for a while and stand in nobody's way.
-        let matters = |endpoint: &Endpoint| {
-            scope.services.contains(&endpoint.service)
-                && !matches!(
-                    endpoint.state,
-                    EndpointState::Deleted | EndpointState::Failed
-                )
-        };
-        Ok(endpoints.filter(matters).collect())
+        Ok(endpoints
+            .filter(|endpoint| scope.concerns_endpoint(endpoint))
+            .collect())
     }
 
     async fn groups(
         &self,
         scope: &Scope,
         endpoints: &[Endpoint],
+        vpc_cidrs: &[String],
     ) -> Result<Vec<Group>, NetworkError> {
         let call = self.client.describe_security_groups();
         let call = call.filters(filter("vpc-id", &scope.vpc_id));
@@ -143,15 +136,10 @@ impl Ec2 {
             .try_collect()
             .await
             .map_err(failed("DescribeSecurityGroups"))?;
-        let named: Vec<String> = scope.services.iter().map(|name| group_name(name)).collect();
-        let matters = |group: &Group| {
-            scope.groups.contains(&group.id)
-                || named.contains(&group.name)
-                || endpoints
-                    .iter()
-                    .any(|endpoint| endpoint.groups.contains(&group.id))
-        };
-        Ok(found.iter().map(convert::group).filter(matters).collect())
+        let groups = found.iter().map(convert::group);
+        Ok(groups
+            .filter(|group| scope.concerns_group(group, endpoints, vpc_cidrs))
+            .collect())
     }
 
     /// Service by service: one unknown name fails a call for several.

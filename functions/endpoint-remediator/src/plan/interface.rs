@@ -1,7 +1,7 @@
 //! Interface endpoints with private DNS, their groups, and the Kafka pollers' way to brokers and endpoints.
 //!
 //! Private DNS moves *every* client of the VPC, so each endpoint's group admits the whole VPC on 443, and a service is
-//! left alone where the pollers named in the request would lose it.
+//! left alone where anybody's group would lose it.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,16 @@ use tollkeeper::plan::{EndpointKind, KafkaPollers, PlannedEndpoint};
 
 use super::draft::Draft;
 use crate::change::{Change, Direction, Peer, Target};
-use crate::reach;
+use crate::owner::Owner;
+use crate::reach::{self, HTTPS};
 use crate::snapshot::{Endpoint, Group};
 
-const HTTPS: u16 = 443;
+/// Services whose name serves more than their endpoint does.
+const NAMES_MORE: [(&str, &str); 1] = [(
+    "execute-api",
+    "private DNS would take the public APIs of API Gateway away from the VPC: their names would lead to the endpoint, \
+     which serves private APIs only",
+)];
 
 /// Addresses that must be free in a subnet: an endpoint takes one, AWS wants some left.
 const ROOM: u32 = 8;
@@ -67,17 +73,10 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
             taken.id
         ));
     }
-    let restricted = pollers_that_need_a_rule(draft);
-    for group in &restricted {
-        if let Some(owned) = group.owner.declares_it_elsewhere() {
-            return Err(format!(
-                "the pollers' group {} {owned} and would lose {service}; its owner must first let it out on TCP \
-                 {HTTPS} to {}",
-                group.id,
-                snapshot.vpc.cidrs.join(", ")
-            ));
-        }
+    if let Some((_, why)) = NAMES_MORE.iter().find(|(name, _)| *name == service) {
+        return Err((*why).to_owned());
     }
+    let restricted = groups_that_need_a_rule(draft, service)?;
     let by_zone = subnet_a_zone(draft, &offer.zones)?;
     let group = draft.step(Change::CreateGroup {
         name,
@@ -98,8 +97,8 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
         zones: zones.clone(),
         group: group.clone(),
     });
-    for pollers in restricted {
-        let from = Target::Id(pollers.id.clone());
+    for limited in restricted {
+        let from = Target::Id(limited.id.clone());
         draft.step(allow(
             &from,
             Direction::Egress,
@@ -194,16 +193,39 @@ fn subnet_a_zone(
     Ok(chosen)
 }
 
-/// Groups of pollers that reach the internet on 443 by some rule but not the VPC's own addresses.
-fn pollers_that_need_a_rule<'a>(draft: &Draft<'a>) -> Vec<&'a Group> {
+/// Groups whose members would lose the service once its name leads into the VPC, and that may be changed: the pollers'
+/// own, by the request, and adopted ones. Any other such group is a reason to leave the service alone.
+fn groups_that_need_a_rule<'a>(draft: &Draft<'a>, service: &str) -> Result<Vec<&'a Group>, String> {
     let snapshot = draft.snapshot;
-    let named = draft.request.kafka_pollers.iter();
-    let mut groups: Vec<&Group> = named
-        .filter_map(|pollers| snapshot.group(&pollers.security_group))
-        .filter(|group| !reach::admits(&group.egress, HTTPS, None, &snapshot.vpc.cidrs))
-        .collect();
-    groups.dedup();
-    groups
+    let is_pollers = |group: &Group| {
+        let mut pollers = draft.request.kafka_pollers.iter();
+        pollers.any(|pollers| pollers.security_group == group.id)
+    };
+    let needs_one = |group: &&Group| {
+        let cidrs = &snapshot.vpc.cidrs;
+        reach::loses_services(&group.egress, cidrs)
+            || is_pollers(group) && !reach::admits(&group.egress, HTTPS, None, cidrs)
+    };
+    let (mut to_change, mut in_the_way) = (Vec::new(), Vec::new());
+    for group in snapshot.groups.iter().filter(needs_one) {
+        let declared = group.owner.declares_it_elsewhere();
+        let is_ours_to_change = is_pollers(group) || group.owner == Owner::Adopted;
+        match declared {
+            None if is_ours_to_change => to_change.push(group),
+            None => in_the_way.push(format!("{} ({})", group.id, group.name)),
+            Some(owned) => in_the_way.push(format!("{} ({}), which {owned}", group.id, group.name)),
+        }
+    }
+    if in_the_way.is_empty() {
+        return Ok(to_change);
+    }
+    Err(format!(
+        "members of {} may go out on TCP {HTTPS} but not to all of {}: private DNS would take {service} away from them. \
+         Their owner would first let them out to there, or tag a group tollkeeper:adopt=true to have this plan add the \
+         rule",
+        in_the_way.join(", "),
+        snapshot.vpc.cidrs.join(", ")
+    ))
 }
 
 fn reach_brokers(draft: &mut Draft<'_>, pollers: &KafkaPollers) {

@@ -159,6 +159,55 @@ fn pollers_that_may_go_anywhere_need_no_rule() {
     assert_eq!(egress.count(), 0);
 }
 
+/// A group whose members may go out on 443, but not to the VPC's own addresses.
+fn narrow_group(id: &str) -> crate::snapshot::Group {
+    let out = crate::change::Peer::Cidr("52.94.0.0/16".to_owned());
+    crate::snapshot::Group {
+        egress: vec![crate::snapshot::Rule::tcp(443, out)],
+        ..model::group(id, "billing")
+    }
+}
+
+#[test]
+fn a_service_is_left_alone_where_private_dns_would_take_it_from_others() {
+    let mut snapshot = model::snapshot();
+    snapshot.groups.push(narrow_group("sg-billing"));
+    let plan = plan_of(&snapshot).plan;
+    assert!(!creates(&plan, "lambda") && !creates(&plan, "sts") && creates(&plan, "s3"));
+    insta::assert_snapshot!(plan.left_alone[0], @"lambda: members of sg-billing (billing) may go out on TCP 443 but not to all of 10.0.0.0/16: private DNS would take lambda away from them. Their owner would first let them out to there, or tag a group tollkeeper:adopt=true to have this plan add the rule");
+}
+
+#[test]
+fn a_group_that_its_owner_handed_over_is_let_out_to_the_endpoint() {
+    let mut snapshot = model::snapshot();
+    let mut adopted = narrow_group("sg-billing");
+    adopted.owner = Owner::Adopted;
+    snapshot.groups.push(adopted);
+    let plan = plan_of(&snapshot).plan;
+    let rules = plan.steps.iter().filter(
+        |step| matches!(&step.change, Change::Allow { group, .. } if group.to_string() == "sg-billing"),
+    );
+    assert_eq!(rules.count(), 2, "one for lambda, one for sts");
+}
+
+#[test]
+fn api_gateway_keeps_its_public_apis() {
+    let mut snapshot = model::snapshot();
+    let mut offer = snapshot.services[3].clone();
+    offer.name = "execute-api".to_owned();
+    snapshot.services.push(offer);
+    let mut request = model::request();
+    request.services = vec!["execute-api".to_owned()];
+    let (request, _) = normalise(request).unwrap();
+    let plan = make(&place(), &request, &snapshot, 0).unwrap().plan;
+    assert!(!creates(&plan, "execute-api"));
+    assert!(
+        plan.left_alone[0].contains("public APIs"),
+        "{:?}",
+        plan.left_alone
+    );
+}
+
 #[test]
 fn a_zone_without_the_service_or_without_room_gets_no_interface() {
     let mut snapshot = model::snapshot();
