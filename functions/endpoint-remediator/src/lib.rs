@@ -20,6 +20,7 @@ mod moved;
 mod network;
 mod owner;
 mod plan;
+mod policy;
 mod reach;
 mod request;
 mod snapshot;
