@@ -107,6 +107,7 @@ fn engine_type(error: &EngineError) -> &'static str {
         EngineError::Unusable { .. } => "Endpoint.Unusable",
         EngineError::Dangling { .. } => "Journal.Inconsistent",
         EngineError::InUse { .. } => "Rollback.InUse",
+        EngineError::PolicyMoved { .. } => "Policy.Moved",
     }
 }
 

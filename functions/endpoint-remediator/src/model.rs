@@ -206,6 +206,17 @@ impl Model {
                 }
                 found.private_dns = on;
             }
+            Change::SetPolicy {
+                endpoint,
+                policy,
+                replaces,
+                ..
+            } => {
+                let found = world.endpoints.iter_mut().find(|e| e.id == *endpoint);
+                let found =
+                    found.ok_or_else(|| error("InvalidVpcEndpointId.NotFound", endpoint))?;
+                found.policy = crate::policy::normal_form(if on { policy } else { replaces });
+            }
             _ => unreachable!("not a modification"),
         }
         Ok(())
@@ -316,6 +327,7 @@ fn endpoint(id: &str, service: &str, kind: EndpointKind, owner: Owner) -> Endpoi
         groups: Vec::new(),
         route_tables: Vec::new(),
         owner,
+        policy: None,
     }
 }
 

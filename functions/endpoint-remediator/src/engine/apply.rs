@@ -105,6 +105,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
 
     /// Waits for what a step needs first: an endpoint takes routes and private DNS once it is available.
     async fn is_ready(&self, step: u32, change: &Change<String>) -> Result<bool, EngineError> {
+        self.refuse_moved_policy(step, change).await?;
         let (Change::SwitchPrivateDnsOn { endpoint, .. }
         | Change::AssociateRouteTable { endpoint, .. }) = change
         else {

@@ -38,6 +38,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         if entry.item.inverse == Inverse::Nothing {
             return Ok(true);
         }
+        self.refuse_moved_policy(step, change).await?;
         if !change.creates() {
             let undone = self
                 .until(step, change, async || {
