@@ -206,4 +206,6 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
 }
 
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 
 /// Entries in memory, with the ledger's optimistic versions.
 #[derive(Default)]
-struct Kept(RefCell<Journal>);
+pub(super) struct Kept(pub(super) RefCell<Journal>);
 
 impl Keep for Kept {
     async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), StoreError> {
@@ -64,12 +64,12 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn run_apply(model: &Model, kept: &Kept, plan: &Sealed) -> Result<Outcome, EngineError> {
+pub(super) fn run_apply(model: &Model, kept: &Kept, plan: &Sealed) -> Result<Outcome, EngineError> {
     let mut journal = kept.0.borrow().clone();
     block_on(engine(model, kept, &plan.id).apply(&plan.plan.steps, &mut journal))
 }
 
-fn run_undo(model: &Model, kept: &Kept, plan: &Sealed) -> Result<Outcome, EngineError> {
+pub(super) fn run_undo(model: &Model, kept: &Kept, plan: &Sealed) -> Result<Outcome, EngineError> {
     let mut journal = kept.0.borrow().clone();
     block_on(engine(model, kept, &plan.id).undo(&mut journal))
 }
