@@ -49,6 +49,14 @@ pub(crate) enum Change<R> {
     },
     /// From here on the whole VPC reaches the service through the endpoint.
     SwitchPrivateDnsOn { service: String, endpoint: R },
+    /// Another policy for an endpoint; both as JSON text.
+    SetPolicy {
+        service: String,
+        endpoint: R,
+        policy: String,
+        /// What it takes the place of, and goes back to.
+        replaces: String,
+    },
 }
 
 /// Seen from the group.
@@ -82,6 +90,7 @@ pub(crate) enum Inverse {
     DeleteEndpoint,
     DisassociateRouteTable,
     SwitchPrivateDnsOff,
+    RestorePolicy,
 }
 
 impl Change<Target> {
@@ -137,6 +146,17 @@ impl Change<Target> {
                 service: service.clone(),
                 endpoint: id(endpoint)?,
             },
+            Self::SetPolicy {
+                service,
+                endpoint,
+                policy,
+                replaces,
+            } => Change::SetPolicy {
+                service: service.clone(),
+                endpoint: id(endpoint)?,
+                policy: policy.clone(),
+                replaces: replaces.clone(),
+            },
         })
     }
 }
@@ -152,6 +172,7 @@ impl<R> Change<R> {
             }
             Self::AssociateRouteTable { .. } => Inverse::DisassociateRouteTable,
             Self::SwitchPrivateDnsOn { .. } => Inverse::SwitchPrivateDnsOff,
+            Self::SetPolicy { .. } => Inverse::RestorePolicy,
         }
     }
 
@@ -160,7 +181,8 @@ impl<R> Change<R> {
         match self {
             Self::Allow { group: id, .. }
             | Self::AssociateRouteTable { endpoint: id, .. }
-            | Self::SwitchPrivateDnsOn { endpoint: id, .. } => Some(id),
+            | Self::SwitchPrivateDnsOn { endpoint: id, .. }
+            | Self::SetPolicy { endpoint: id, .. } => Some(id),
             Self::CreateGroup { .. }
             | Self::CreateGatewayEndpoint { .. }
             | Self::CreateInterfaceEndpoint { .. } => None,
@@ -237,6 +259,9 @@ impl<R: std::fmt::Display> std::fmt::Display for Change<R> {
             Self::SwitchPrivateDnsOn { service, endpoint } => {
                 write!(f, "switch private DNS on for {service} ({endpoint})")
             }
+            Self::SetPolicy {
+                service, endpoint, ..
+            } => write!(f, "set the policy of the {service} endpoint {endpoint}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use tollkeeper::error::Fault;
 use tollkeeper::plan::PlanState;
 
 use crate::caller::IdentityError;
+use crate::emit::NotExpressible;
 use crate::engine::EngineError;
 use crate::network::NetworkError;
 use crate::plan::PlanError;
@@ -56,6 +57,8 @@ pub(crate) enum Failure {
     )]
     WorldMoved { changes: String },
     #[error(transparent)]
+    NotExpressible(#[from] NotExpressible),
+    #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -81,7 +84,9 @@ impl Fault for Failure {
             Self::Plan(PlanError::UnknownRegion(_)) => "Plan.UnknownRegion",
             Self::Plan(PlanError::NotInVpc { .. }) | Self::NoVpc { .. } => "Plan.NotInVpc",
             Self::Plan(PlanError::Request { .. }) => "Request.Malformed",
+            Self::Plan(PlanError::Policy { .. }) => "Policy.Refused",
             Self::Plan(PlanError::NotCanonical(_)) | Self::Json { .. } => "Plan.Unreadable",
+            Self::NotExpressible(_) => "Plan.NotExpressible",
             Self::TooManyChanges { .. } => "Plan.TooManyChanges",
             Self::NoPlan { .. } => "Plan.NotFound",
             Self::WrongState { .. } => "Plan.WrongState",
@@ -107,6 +112,7 @@ fn engine_type(error: &EngineError) -> &'static str {
         EngineError::Unusable { .. } => "Endpoint.Unusable",
         EngineError::Dangling { .. } => "Journal.Inconsistent",
         EngineError::InUse { .. } => "Rollback.InUse",
+        EngineError::PolicyMoved { .. } => "Policy.Moved",
     }
 }
 

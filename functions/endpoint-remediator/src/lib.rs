@@ -11,15 +11,18 @@ mod caller;
 mod change;
 mod config;
 mod ec2;
+mod emit;
 mod engine;
 mod failure;
 mod journal;
+mod merged;
 #[cfg(test)]
 mod model;
 mod moved;
 mod network;
 mod owner;
 mod plan;
+mod policy;
 #[cfg(test)]
 mod proof;
 mod reach;
@@ -72,14 +75,16 @@ impl EndpointRemediator {
     async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
         let app = &self.app;
         match request::parse(event)? {
-            Request::Plan(request) => actions::plan(app, request, &plan::Promise::default()).await,
+            Request::Plan(wanted, format) => {
+                actions::plan(app, wanted, &plan::Promise::default(), format).await
+            }
             Request::Findings { findings, ignored } => {
                 actions::from_findings(app, &findings, ignored).await
             }
             Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
             Request::Verify { plan_id } => actions::verify(app, &plan_id).await,
             Request::Rollback { plan_id } => Box::pin(actions::rollback(app, &plan_id, call)).await,
-            Request::Status { plan_id } => actions::status(app, &plan_id).await,
+            Request::Status { plan_id, format } => actions::status(app, &plan_id, format).await,
         }
     }
 }

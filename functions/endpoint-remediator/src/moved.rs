@@ -58,7 +58,11 @@ fn changed_fields(old: &Value, new: &Value) -> String {
     let changed = old
         .iter()
         .filter(|(name, value)| new.get(*name) != Some(value));
-    let names: Vec<&str> = changed.map(|(name, _)| name.as_str()).collect();
+    let added = new.keys().filter(|name| !old.contains_key(*name));
+    let names: Vec<&str> = changed
+        .map(|(name, _)| name.as_str())
+        .chain(added.map(String::as_str))
+        .collect();
     names.join(", ")
 }
 

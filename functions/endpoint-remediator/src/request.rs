@@ -8,14 +8,18 @@
 use aws_lambda_events::event::sns::SnsRecord;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tollkeeper::finding::{self, Finding};
 use tollkeeper::plan::PlanRequest;
+
+use crate::emit::Format;
+use crate::plan::Wanted;
+use crate::policy::PolicyAsk;
 
 /// A request, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
-    Plan(PlanRequest),
+    Plan(Wanted, Format),
     Apply {
         plan_id: String,
     },
@@ -27,6 +31,7 @@ pub(crate) enum Request {
     },
     Status {
         plan_id: String,
+        format: Format,
     },
     /// Findings of one SNS delivery, and why other messages in it were ignored.
     Findings {
@@ -82,18 +87,41 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
             )));
         }
     };
-    let rest = Value::Object(fields);
+    let format = match fields.remove("format") {
+        Some(format) if matches!(action.as_str(), "plan" | "status") => read(format)?,
+        Some(_) => return Err(malformed("`format` goes with plan and status only")),
+        None => Format::Text,
+    };
     if action == "plan" {
-        return read(rest).map(Request::Plan);
+        return wanted(fields).map(|wanted| Request::Plan(wanted, format));
+    }
+    let rest = Value::Object(fields);
+    if action == "status" {
+        let make = |PlanRef { plan_id }| Request::Status { plan_id, format };
+        return read::<PlanRef>(rest).map(make);
     }
     let make = match action.as_str() {
         "apply" => |plan_id| Request::Apply { plan_id },
         "verify" => |plan_id| Request::Verify { plan_id },
         "rollback" => |plan_id| Request::Rollback { plan_id },
-        "status" => |plan_id| Request::Status { plan_id },
         _ => return Err(RequestError::UnknownAction { action }),
     };
     read::<PlanRef>(rest).map(|reference| make(reference.plan_id))
+}
+
+/// A plan is of one kind: endpoints, unless it says policies.
+fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, RequestError> {
+    let kind = match fields.remove("kind") {
+        Some(Value::String(kind)) => kind,
+        Some(_) => return Err(malformed("`kind` is not a text")),
+        None => "endpoints".to_owned(),
+    };
+    let rest = Value::Object(fields);
+    match kind.as_str() {
+        "endpoints" => read::<PlanRequest>(rest).map(Wanted::Endpoints),
+        "policy" => read::<PolicyAsk>(rest).map(Wanted::Policies),
+        _ => Err(malformed("`kind` is neither endpoints nor policy")),
+    }
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, RequestError> {
@@ -180,11 +208,11 @@ mod tests {
         let plan_id = "plan-0123456789abcdef".to_owned();
         assert!(matches!(
             read(include_str!("../../../events/endpoint-remediator/plan-for-kafka-pollers.json")),
-            Request::Plan(request) if request.kafka_pollers.len() == 1
+            Request::Plan(Wanted::Endpoints(request), Format::Text) if request.kafka_pollers.len() == 1
         ));
         assert!(matches!(
             read(include_str!("../../../events/endpoint-remediator/plan-for-s3.json")),
-            Request::Plan(request) if request.services == ["s3"]
+            Request::Plan(Wanted::Endpoints(request), Format::Text) if request.services == ["s3"]
         ));
         let apply = include_str!("../../../events/endpoint-remediator/apply.json");
         assert_eq!(
@@ -208,7 +236,18 @@ mod tests {
             }
         );
         let status = include_str!("../../../events/endpoint-remediator/status.json");
-        assert_eq!(read(status), Request::Status { plan_id });
+        let format = Format::Text;
+        assert_eq!(read(status), Request::Status { plan_id, format });
+        let policy = include_str!("../../../events/endpoint-remediator/plan-a-policy.json");
+        assert!(matches!(
+            read(policy),
+            Request::Plan(Wanted::Policies(ask), Format::Text) if ask.organisation.is_some()
+        ));
+        let terraform = include_str!("../../../events/endpoint-remediator/plan-as-terraform.json");
+        assert!(matches!(
+            read(terraform),
+            Request::Plan(Wanted::Endpoints(_), Format::Terraform)
+        ));
         let finding = include_str!("../../../events/endpoint-remediator/finding-by-sns.json");
         assert!(matches!(
             read(finding),
@@ -222,6 +261,10 @@ mod tests {
         insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, status) nor `Records`, but [detail, source]");
         insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, status");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan": "plan-1"})), @"Request.Malformed: request is malformed: unknown field `plan`, expected `plan_id`");
+        insta::assert_snapshot!(error(json!({"action": "plan", "kind": "route"})), @"Request.Malformed: request is malformed: `kind` is neither endpoints nor policy");
+        insta::assert_snapshot!(error(json!({"action": "plan", "format": "pulumi"})), @"Request.Malformed: request is malformed: expected one of `text`, `terraform`, `cloudformation`");
+        insta::assert_snapshot!(error(json!({"action": "apply", "plan_id": "plan-1", "format": "text"})), @"Request.Malformed: request is malformed: `format` goes with plan and status only");
+        insta::assert_snapshot!(error(json!({"action": "plan", "kind": "policy", "vpc_id": "vpc-1", "services": ["s3"], "kafka_poller": true})), @"Request.Malformed: request is malformed: unknown field `kafka_poller`, expected one of `vpc_id`, `services`, `organisation`, `accounts`, `kafka_pollers`, `policy`");
         insta::assert_snapshot!(error(json!({"Records": [{"eventSource": "aws:s3"}]})), @"Request.Malformed: request is malformed: a record without the text `Sns.Message`");
     }
 

@@ -10,6 +10,7 @@ use tollkeeper::plan::EndpointKind;
 use crate::change::{Change, Direction, Peer};
 use crate::owner::Owner;
 use crate::plan::group_name;
+use crate::policy;
 use crate::reach;
 
 /// What of a VPC a plan looks at.
@@ -94,6 +95,9 @@ pub(crate) struct Endpoint {
     pub(crate) groups: Vec<String>,
     pub(crate) route_tables: Vec<String>,
     pub(crate) owner: Owner,
+    /// Its policy in its one spelling; absent for full access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<String>,
 }
 
 /// AWS's states, told apart as far as decisions need.
@@ -236,6 +240,20 @@ impl Snapshot {
                     .filter(|t| t.id == *route_table)
                 {
                     table.endpoint_routes.retain(|id| id != endpoint);
+                }
+            }
+            Change::SetPolicy {
+                endpoint,
+                policy: set,
+                replaces,
+                ..
+            } => {
+                // Only what the plan set: a third policy is somebody else's.
+                let is_set = |found: &&mut Endpoint| {
+                    found.id == *endpoint && policy::same(found.policy.as_deref(), Some(set))
+                };
+                for found in self.endpoints.iter_mut().filter(is_set) {
+                    found.policy = policy::normal_form(replaces);
                 }
             }
             _ => {}

@@ -44,6 +44,9 @@ pub(crate) struct StoredPlan {
     /// When the alert left; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told_at: Option<Timestamp>,
+    /// When it was first given out as code: from then on others may carry it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) emitted_at: Option<Timestamp>,
 }
 
 /// The lock of a VPC: kept when released, so that its version only ever rises (the fencing counter).

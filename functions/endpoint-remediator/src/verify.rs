@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::change::{Change, Step};
 use crate::engine::Journal;
 use crate::journal::Progress;
+use crate::policy;
 use crate::snapshot::{EndpointState, Rule, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,16 +49,19 @@ pub(crate) fn checks(steps: &[Step], journal: &Journal, snapshot: &Snapshot) -> 
             }
         })
         .collect();
-    for (what, reason) in NOT_MEASURED {
-        checks.push(Check {
-            step: None,
-            what: what.to_owned(),
-            verdict: Verdict::Unknown,
-            critical: false,
-            reason: reason.to_owned(),
-        });
-    }
+    checks.extend(not_measured());
     checks
+}
+
+/// What reading the configuration back leaves open.
+pub(crate) fn not_measured() -> impl Iterator<Item = Check> {
+    NOT_MEASURED.into_iter().map(|(what, reason)| Check {
+        step: None,
+        what: what.to_owned(),
+        verdict: Verdict::Unknown,
+        critical: false,
+        reason: reason.to_owned(),
+    })
 }
 
 /// What reading the configuration back cannot show.
@@ -92,7 +96,12 @@ fn problem_of(step: u32, journal: &Journal, snapshot: &Snapshot) -> Option<Strin
     )
 }
 
-fn problem(change: &Change<String>, created: &str, snapshot: &Snapshot) -> Option<String> {
+/// Why a change is not so; `created` is what it made.
+pub(crate) fn problem(
+    change: &Change<String>,
+    created: &str,
+    snapshot: &Snapshot,
+) -> Option<String> {
     let gone = |id: &str| Some(format!("{id} is gone"));
     match change {
         Change::CreateGroup { .. } => match snapshot.group(created) {
@@ -141,6 +150,13 @@ fn problem(change: &Change<String>, created: &str, snapshot: &Snapshot) -> Optio
         Change::SwitchPrivateDnsOn { endpoint, .. } => match snapshot.endpoint(endpoint) {
             None => gone(endpoint),
             Some(found) => (!found.private_dns).then(|| "private DNS is off".to_owned()),
+        },
+        Change::SetPolicy {
+            endpoint, policy, ..
+        } => match snapshot.endpoint(endpoint) {
+            None => gone(endpoint),
+            Some(found) => (!policy::same(found.policy.as_deref(), Some(policy)))
+                .then(|| format!("{endpoint} has another policy than planned")),
         },
     }
 }

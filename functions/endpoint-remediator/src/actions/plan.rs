@@ -6,13 +6,14 @@ use jiff::ToSpan;
 use serde_json::{Value, json};
 use tollkeeper::aws::{Alert, Versioned};
 use tollkeeper::finding::Finding;
-use tollkeeper::plan::{self as contract, PlanRequest, PlanState, PlanSummary};
+use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
 use crate::app::App;
 use crate::asked;
+use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, Place, Promise, Sealed};
+use crate::plan::{self, Commands, Place, Promise, Sealed, Wanted};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
 
@@ -32,7 +33,8 @@ pub(crate) async fn from_findings(
             Err(reason) => ignored.push(reason),
             Ok(wanted) => {
                 for (request, promise) in wanted {
-                    plans.push(plan(app, request, &promise).await?);
+                    let wanted = Wanted::Endpoints(request);
+                    plans.push(plan(app, wanted, &promise, Format::Text).await?);
                 }
             }
         }
@@ -46,23 +48,25 @@ pub(crate) async fn from_findings(
 /// Plans one request. The same request on the same world is the same plan, told once.
 pub(crate) async fn plan(
     app: &App,
-    request: PlanRequest,
+    wanted: Wanted,
     promise: &Promise,
+    format: Format,
 ) -> Result<Value, Failure> {
-    let (request, scope) = plan::normalise(request)?;
+    let (wanted, scope) = wanted.normalise()?;
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
-    let (sealed, known) = next_attempt(&ledger, &place, &request, &snapshot).await?;
+    let (sealed, known) = next_attempt(&ledger, &place, &wanted, &snapshot).await?;
     let (steps, most) = (sealed.plan.steps.len(), app.config.max_changes);
     if steps == 0 {
         return Ok(
-            json!({"state": "nothing_to_do", "vpc_id": request.vpc_id, "why": sealed.plan.left_alone}),
+            json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": sealed.plan.left_alone}),
         );
     }
     if steps > most {
         return Err(Failure::TooManyChanges { steps, most });
     }
+    let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
         None => (
@@ -71,7 +75,7 @@ pub(crate) async fn plan(
         ),
     };
     let text = tell(app, &ledger, &sealed, &summary).await?;
-    Ok(json!({
+    let mut reply = json!({
         "plan_id": sealed.id,
         "plan_hash": sealed.hash,
         "state": word(summary.state),
@@ -79,7 +83,34 @@ pub(crate) async fn plan(
         "steps": sealed.plan.steps.iter().map(|step| step.change.to_string()).collect::<Vec<_>>(),
         "text": text,
         "summary": summary,
-    }))
+    });
+    if let Some(emitted) = emitted {
+        give_out(app, &ledger, &sealed.id, &emitted, &mut reply).await?;
+    }
+    Ok(reply)
+}
+
+/// Adds a plan as code to the answer, and notes that others may carry it out from now on.
+pub(super) async fn give_out(
+    app: &App,
+    ledger: &Ledger,
+    plan_id: &str,
+    emitted: &Emitted,
+    reply: &mut Value,
+) -> Result<(), Failure> {
+    let missing = || Failure::NoPlan {
+        plan_id: plan_id.to_owned(),
+    };
+    let mut body = ledger.plan(plan_id).await?.ok_or_else(missing)?;
+    if body.emitted_at.is_none() {
+        body.emitted_at = Some((app.clock)());
+        ledger.put_plan(&body).await?;
+    }
+    reply["emitted"] = serde_json::to_value(emitted).map_err(|cause| Failure::Json {
+        what: "the plan as code",
+        cause,
+    })?;
+    Ok(())
 }
 
 /// A plan that was finished (undone, or applied and its effect taken away by hand) can be made again: the next attempt
@@ -87,12 +118,12 @@ pub(crate) async fn plan(
 async fn next_attempt(
     ledger: &Ledger,
     place: &Place,
-    request: &PlanRequest,
+    wanted: &Wanted,
     snapshot: &Snapshot,
 ) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
     let mut attempt = 0;
     loop {
-        let sealed = plan::make(place, request, snapshot, attempt)?;
+        let sealed = wanted.make(place, snapshot, attempt)?;
         let known = ledger.summary(&sealed.id).await?;
         let finished = known.as_ref().is_some_and(|summary| {
             matches!(
@@ -132,6 +163,7 @@ async fn write(
         snapshot_json,
         text: plan::text(sealed, promise, &commands),
         told_at: None,
+        emitted_at: None,
     };
     ledger.put_plan(&body).await?;
     let mut summary = Versioned {

@@ -32,6 +32,9 @@ fn nothing_to_undo(case: &Case) -> Option<Value> {
     let note = match case.state() {
         PlanState::Planned => "never applied: nothing was done",
         PlanState::RolledBack => "already rolled back: nothing was done",
+        PlanState::Verified if case.journal.is_empty() => {
+            "carried out by merged code: undo it there; nothing was done here"
+        }
         _ => return None,
     };
     Some(json!({

@@ -3,22 +3,33 @@
 use serde_json::{Value, json};
 
 use super::Case;
+use super::plan::give_out;
 use crate::app::App;
+use crate::emit::{self, Format, Named};
 use crate::failure::{Failure, word};
 
 /// Summary, journal, approval and text of a plan.
-pub(crate) async fn status(app: &App, plan_id: &str) -> Result<Value, Failure> {
+pub(crate) async fn status(app: &App, plan_id: &str, format: Format) -> Result<Value, Failure> {
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let case = Case::open(&ledger, plan_id).await?;
     let approval = ledger.approval(plan_id).await?;
     let journal: Vec<_> = case.journal.values().map(|entry| &entry.item).collect();
-    Ok(json!({
+    let mut reply = json!({
         "plan_id": plan_id,
         "state": word(case.state()),
         "summary": case.summary.item,
         "approval": approval,
         "journal": journal,
         "text": case.stored.text,
-    }))
+    });
+    let named = Named {
+        plan: &case.plan,
+        id: plan_id,
+        hash: &case.stored.plan_hash,
+    };
+    if let Some(emitted) = emit::emit(named, format)? {
+        give_out(app, &ledger, plan_id, &emitted, &mut reply).await?;
+    }
+    Ok(reply)
 }

@@ -100,6 +100,9 @@ impl Network for Ec2 {
             Change::SwitchPrivateDnsOn { endpoint, .. } => {
                 self.private_dns(endpoint, true).await.map(|()| None)
             }
+            Change::SetPolicy {
+                endpoint, policy, ..
+            } => self.policy(endpoint, policy).await.map(|()| None),
         }
     }
 
@@ -138,6 +141,9 @@ impl Network for Ec2 {
                 reply.map(|_| ()).map_err(failed("ModifyVpcEndpoint"))
             }
             Change::SwitchPrivateDnsOn { endpoint, .. } => self.private_dns(endpoint, false).await,
+            Change::SetPolicy {
+                endpoint, replaces, ..
+            } => self.policy(endpoint, replaces).await,
         }
     }
 }
@@ -263,6 +269,13 @@ impl Ec2 {
     async fn private_dns(&self, endpoint: &str, on: bool) -> Result<(), NetworkError> {
         let call = self.client.modify_vpc_endpoint().vpc_endpoint_id(endpoint);
         let reply = call.private_dns_enabled(on).send().await;
+        reply.map(|_| ()).map_err(failed("ModifyVpcEndpoint"))
+    }
+
+    /// Full access is sent as AWS's own document: the same as a reset, and seen as such when read back.
+    async fn policy(&self, endpoint: &str, policy: &str) -> Result<(), NetworkError> {
+        let call = self.client.modify_vpc_endpoint().vpc_endpoint_id(endpoint);
+        let reply = call.policy_document(policy).send().await;
         reply.map(|_| ()).map_err(failed("ModifyVpcEndpoint"))
     }
 

@@ -8,6 +8,7 @@ use tollkeeper::plan::EndpointKind;
 use super::Ec2;
 use crate::change::Peer;
 use crate::owner::Owner;
+use crate::policy::normal_form;
 use crate::snapshot::{Endpoint, EndpointState, Group, RouteTable, Rule};
 
 pub(super) fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
@@ -39,6 +40,7 @@ impl Ec2 {
             groups: from.groups().iter().map(group).collect(),
             route_tables: from.route_table_ids().to_vec(),
             owner: Owner::of(&tags(from.tags())),
+            policy: from.policy_document().and_then(normal_form),
         })
     }
 }

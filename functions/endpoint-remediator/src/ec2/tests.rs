@@ -4,6 +4,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::operation::create_vpc_endpoint::CreateVpcEndpointOutput;
+use aws_sdk_ec2::operation::modify_vpc_endpoint::ModifyVpcEndpointOutput;
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint};
 use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
 
@@ -89,6 +90,71 @@ async fn what_is_gone_already_is_an_absence() {
         .then_http_response(|| refusal("InvalidPermission.NotFound"));
     let error = ec2(&rule).undo(&allow(), None).await.unwrap_err();
     assert!(error.is_absence(), "{error}");
+}
+
+#[tokio::test]
+async fn a_policy_is_sent_as_it_is_and_the_one_before_is_put_back() {
+    let (policy, before) = (r#"{"Statement":[]}"#, crate::policy::FULL_ACCESS);
+    let change = Change::SetPolicy {
+        service: "s3".to_owned(),
+        endpoint: "vpce-1".to_owned(),
+        policy: policy.to_owned(),
+        replaces: before.to_owned(),
+    };
+    let expecting = |expected: &'static str| {
+        mock!(Client::modify_vpc_endpoint)
+            .match_requests(move |input| {
+                input.vpc_endpoint_id() == Some("vpce-1")
+                    && input.policy_document() == Some(expected)
+                    && input.reset_policy().is_none()
+                    && input.private_dns_enabled().is_none()
+                    && input.dry_run().is_none()
+            })
+            .then_output(|| ModifyVpcEndpointOutput::builder().build())
+    };
+    let sent = ec2(&expecting(policy)).change(&change, &stamp()).await;
+    assert_eq!(sent, Ok(None));
+    assert_eq!(ec2(&expecting(before)).undo(&change, None).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_policy_that_aws_refuses_keeps_its_code_and_does_not_pass() {
+    let rule =
+        mock!(Client::modify_vpc_endpoint).then_http_response(|| refusal("InvalidPolicyDocument"));
+    let change = Change::SetPolicy {
+        service: "s3".to_owned(),
+        endpoint: "vpce-1".to_owned(),
+        policy: "{}".to_owned(),
+        replaces: crate::policy::FULL_ACCESS.to_owned(),
+    };
+    let error = ec2(&rule).change(&change, &stamp()).await.unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.passes()),
+        ("InvalidPolicyDocument", false)
+    );
+}
+
+#[tokio::test]
+async fn a_policy_is_read_by_its_meaning_and_full_access_is_none() {
+    let answered = |policy: &str| {
+        let body = format!(
+            "<DescribeVpcEndpointsResponse><vpcEndpointSet><item><vpcEndpointId>vpce-1</vpcEndpointId>\
+             <vpcEndpointType>Gateway</vpcEndpointType><serviceName>com.amazonaws.us-east-1.s3</serviceName>\
+             <state>available</state><policyDocument>{policy}</policyDocument></item></vpcEndpointSet>\
+             </DescribeVpcEndpointsResponse>"
+        );
+        mock!(Client::describe_vpc_endpoints).then_http_response(move || answer(200, &body))
+    };
+    let full = r#"{ "Version": "2008-10-17", "Statement": [ { "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*" } ] }"#;
+    let endpoint = ec2(&answered(full)).endpoint("vpce-1").await.unwrap();
+    assert_eq!(endpoint.unwrap().policy, None);
+    let narrow = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:*","Resource":"*"}}"#;
+    let endpoint = ec2(&answered(narrow)).endpoint("vpce-1").await.unwrap();
+    let read = endpoint.unwrap().policy;
+    assert!(
+        crate::policy::same(read.as_deref(), Some(narrow)),
+        "{read:?}"
+    );
 }
 
 #[tokio::test]

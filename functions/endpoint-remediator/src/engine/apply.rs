@@ -137,6 +137,7 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         change: &Change<String>,
         available: &mut BTreeSet<String>,
     ) -> Result<bool, EngineError> {
+        self.refuse_moved_policy(step, change).await?;
         let (Change::SwitchPrivateDnsOn { endpoint, .. }
         | Change::AssociateRouteTable { endpoint, .. }) = change
         else {

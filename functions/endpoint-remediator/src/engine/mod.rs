@@ -5,6 +5,7 @@
 //! the function's deadline; the next call goes on from the journal.
 
 mod apply;
+mod policy_guard;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use tollkeeper::aws::Versioned;
 use crate::change::Change;
 use crate::journal::{Entry, client_token};
 use crate::network::{Network, NetworkError, Stamp};
+use crate::policy;
 use crate::snapshot::{Endpoint, EndpointState, Rule};
 use crate::store::StoreError;
 
@@ -91,6 +93,12 @@ pub(crate) enum EngineError {
         endpoint: String,
         users: String,
     },
+    /// Setting or restoring a policy would overwrite a third one.
+    #[error(
+        "step {step}: the policy of {endpoint} is neither the one this plan sets nor the one that was there before: \
+         somebody changed it since; it stays"
+    )]
+    PolicyMoved { step: u32, endpoint: String },
 }
 
 /// How long to wait between two looks, and for what.
@@ -222,6 +230,12 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
                 let found = self.live_endpoint(endpoint).await?;
                 found.is_some_and(|endpoint| endpoint.private_dns)
             }
+            Change::SetPolicy {
+                endpoint, policy, ..
+            } => {
+                let found = self.live_endpoint(endpoint).await?;
+                found.is_some_and(|found| policy::same(found.policy.as_deref(), Some(policy)))
+            }
             Change::CreateGroup { .. }
             | Change::CreateGatewayEndpoint { .. }
             | Change::CreateInterfaceEndpoint { .. } => false,
@@ -239,5 +253,7 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
     }
 }
 
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

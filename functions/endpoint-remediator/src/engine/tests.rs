@@ -4,7 +4,7 @@ use crate::plan::{Sealed, make, normalise};
 use crate::proof::{Kept, invoke, place};
 use crate::snapshot::Snapshot;
 
-fn calm(network: Snapshot) -> Model {
+pub(super) fn calm(network: Snapshot) -> Model {
     Model::new(World::of(network), Weather::CALM)
 }
 
@@ -14,12 +14,17 @@ fn sealed(network: &Snapshot) -> Sealed {
 }
 
 /// Invocation after invocation until it is done.
-fn run(model: &Model, kept: &Kept<'_>, plan: &Sealed, is_undo: bool) -> Result<(), EngineError> {
+pub(super) fn run(
+    model: &Model,
+    kept: &Kept<'_>,
+    plan: &Sealed,
+    is_undo: bool,
+) -> Result<(), EngineError> {
     while invoke(model, kept, plan, is_undo)? != Outcome::Finished {}
     Ok(())
 }
 
-fn network(model: &Model) -> Snapshot {
+pub(super) fn network(model: &Model) -> Snapshot {
     model.world.borrow().remaining().network
 }
 

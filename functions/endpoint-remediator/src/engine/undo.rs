@@ -38,6 +38,7 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
             return Ok(true);
         }
         let believed_from = self.absence_believed_from(entry);
+        self.refuse_moved_policy(entry.step, change).await?;
         if !change.creates() {
             return self.reverse(entry.step, change, believed_from).await;
         }

@@ -6,6 +6,7 @@ use super::{Model, error, example};
 use crate::change::Change;
 use crate::network::{NetworkError, Stamp};
 use crate::owner::Owner;
+use crate::policy::normal_form;
 use crate::snapshot::{Endpoint, EndpointState};
 
 impl Model {
@@ -217,6 +218,12 @@ impl Model {
             }
         }
         self.modify(id, |endpoint| endpoint.private_dns = on);
+        Ok(())
+    }
+
+    pub(super) fn set_policy(&self, id: &str, policy: &str) -> Result<(), NetworkError> {
+        self.usable(id)?;
+        self.modify(id, |endpoint| endpoint.policy = normal_form(policy));
         Ok(())
     }
 

@@ -20,6 +20,7 @@ pub(super) fn endpoint(id: &str, service: &str, kind: EndpointKind, owner: Owner
         groups: Vec::new(),
         route_tables: Vec::new(),
         owner,
+        policy: None,
     }
 }
 

@@ -257,6 +257,9 @@ impl Network for Model {
             Change::SwitchPrivateDnsOn { endpoint, .. } => {
                 self.private_dns(endpoint, true).map(|()| None)
             }
+            Change::SetPolicy {
+                endpoint, policy, ..
+            } => self.set_policy(endpoint, policy).map(|()| None),
         })
         .await
     }
@@ -282,6 +285,9 @@ impl Network for Model {
                 route_table,
             } => self.disassociate(endpoint, route_table),
             Change::SwitchPrivateDnsOn { endpoint, .. } => self.private_dns(endpoint, false),
+            Change::SetPolicy {
+                endpoint, replaces, ..
+            } => self.set_policy(endpoint, replaces),
         })
         .await
     }

@@ -7,6 +7,7 @@
 mod draft;
 mod gateway;
 mod interface;
+mod policy;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,11 @@ use tollkeeper::plan::{EndpointKind, PlanRequest, PlannedEndpoint};
 use tollkeeper::prices::{self, UnknownRegion};
 
 use crate::change::Step;
+use crate::policy::PolicyAsk;
 use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
 pub(crate) use interface::group_name;
+use policy::{make_policies, normalise_policies};
 pub(crate) use text::{Commands, Promise, text};
 
 const SCHEMA: &str = "plan-body/v1";
@@ -51,6 +54,9 @@ pub(crate) struct Plan {
     /// Hours of the interface endpoints at list price, without bytes.
     pub(crate) monthly_cost: Money,
     pub(crate) snapshot_hash: String,
+    /// Asked for, where the plan sets policies and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<PolicyAsk>,
 }
 
 /// Why no plan can be made.
@@ -74,6 +80,45 @@ pub(crate) enum PlanError {
         value: String,
         expected: &'static str,
     },
+    /// The policy would break callers, or AWS would refuse it.
+    #[error("the policy for {service} is refused, nothing is planned: {findings}")]
+    Policy { service: String, findings: String },
+}
+
+/// What a plan is to do: endpoints, or policies of endpoints; never both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Endpoints(PlanRequest),
+    Policies(PolicyAsk),
+}
+
+impl Wanted {
+    /// In one order, checked; and what has to be looked at to plan it.
+    pub(crate) fn normalise(self) -> Result<(Self, Scope), PlanError> {
+        Ok(match self {
+            Self::Endpoints(request) => {
+                let (request, scope) = normalise(request)?;
+                (Self::Endpoints(request), scope)
+            }
+            Self::Policies(ask) => {
+                let (ask, scope) = normalise_policies(ask)?;
+                (Self::Policies(ask), scope)
+            }
+        })
+    }
+
+    /// Plans what was normalised.
+    pub(crate) fn make(
+        &self,
+        place: &Place,
+        snapshot: &Snapshot,
+        attempt: u32,
+    ) -> Result<Sealed, PlanError> {
+        match self {
+            Self::Endpoints(request) => make(place, request, snapshot, attempt),
+            Self::Policies(ask) => make_policies(place, ask, snapshot, attempt),
+        }
+    }
 }
 
 /// A plan with the canonical text that its hash is taken of.
@@ -186,6 +231,7 @@ pub(crate) fn make(
         warnings: draft.warnings,
         monthly_cost,
         snapshot_hash: snapshot.hash()?,
+        policy: None,
     })
 }
 

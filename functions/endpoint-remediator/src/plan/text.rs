@@ -33,6 +33,7 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
     let mut out = String::new();
     head(&mut out, sealed, promise);
     section(&mut out, "What it does, in this order", &steps(plan));
+    section(&mut out, "The policies", &policies(plan));
     section(
         &mut out,
         "What to expect meanwhile",
@@ -57,16 +58,26 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
 fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
     let plan = &sealed.plan;
     let services = plan.request.services.join(", ");
+    let what = if plan.policy.is_some() {
+        "policies of the endpoints"
+    } else {
+        "endpoints"
+    };
     let mut line = |text: String| {
         // Writing to a String does not fail.
         let _ = writeln!(out, "{text}");
     };
     line(format!(
-        "Plan {} for {} ({}, account {}): endpoints for {services}",
+        "Plan {} for {} ({}, account {}): {what} for {services}",
         sealed.id, plan.request.vpc_id, plan.region, plan.account
     ));
     if let Some(incident) = &plan.request.incident_id {
         line(format!("It is to end incident {incident}."));
+    }
+    if plan.policy.is_some() {
+        return line(
+            "It costs nothing and saves nothing: it narrows who may pass, and on what.".to_owned(),
+        );
     }
     line(format!(
         "Cost: {} a month at list price of {}, plus traffic by GB at interface endpoints; gateway endpoints are free.",
@@ -105,6 +116,7 @@ fn steps(plan: &Plan) -> Vec<String> {
             Change::SwitchPrivateDnsOn { .. } | Change::AssociateRouteTable { .. } => {
                 "  <- traffic moves"
             }
+            Change::SetPolicy { .. } => "  <- who may pass changes",
             _ => "",
         };
         format!("{:>2}. {}{mark}", step.number, step.change)
@@ -112,15 +124,41 @@ fn steps(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(line).collect()
 }
 
+/// Each policy beside the one it takes the place of.
+fn policies(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &plan.steps {
+        if let Change::SetPolicy {
+            policy, replaces, ..
+        } = &step.change
+        {
+            lines.push(format!("Step {} sets", step.number));
+            lines.extend(pretty(policy));
+            lines.push("in the place of".to_owned());
+            lines.extend(pretty(replaces));
+        }
+    }
+    lines
+}
+
+fn pretty(policy: &str) -> Vec<String> {
+    let read: Result<serde_json::Value, _> = serde_json::from_str(policy);
+    let text = read.and_then(|value| serde_json::to_string_pretty(&value));
+    let text = text.unwrap_or_else(|_| policy.to_owned());
+    text.lines().map(|line| format!("  {line}")).collect()
+}
+
 fn bullets(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| format!("- {line}")).collect()
 }
 
 fn undo(sealed: &Sealed, commands: &Commands) -> String {
-    format!(
-        "In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.\n  {}",
-        call(commands, "rollback", &sealed.id)
-    )
+    let how = if sealed.plan.policy.is_some() {
+        "The policy that was there before is put back, unless somebody changed it since."
+    } else {
+        "In reverse, only what it made or changed; the way through the NAT gateway stays there all the time."
+    };
+    format!("{how}\n  {}", call(commands, "rollback", &sealed.id))
 }
 
 fn call(commands: &Commands, action: &str, plan_id: &str) -> String {
