@@ -20,6 +20,8 @@ mod moved;
 mod network;
 mod owner;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod reach;
 mod request;
 mod snapshot;

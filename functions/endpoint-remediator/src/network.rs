@@ -31,6 +31,20 @@ impl NetworkError {
                 | "Unreachable"
         )
     }
+
+    /// Whether the call may have been answered from a copy that had not yet seen this product's own last write.
+    pub(crate) fn may_be_lag(&self) -> bool {
+        self.is_absence()
+            || matches!(
+                self.code.as_str(),
+                "InvalidGroup.Duplicate" | "RouteAlreadyExists"
+            )
+    }
+
+    /// Whether the call says that what it names does not exist.
+    pub(crate) fn is_absence(&self) -> bool {
+        self.code.ends_with(".NotFound")
+    }
 }
 
 /// What marks a created resource as a step's own.
@@ -68,7 +82,8 @@ pub(crate) trait Network {
         stamp: &Stamp,
     ) -> Result<Option<String>, NetworkError>;
 
-    /// Undoes one change; what is gone already counts as done. `created` names what the change made.
+    /// Undoes one change; `created` names what the change made. What is gone already is an error that
+    /// [`NetworkError::is_absence`]: whether to believe it is for the caller to say.
     async fn undo(
         &self,
         change: &Change<String>,

@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
 use tollkeeper::ledger;
 use tollkeeper::plan::PlanSummary;
 
 use crate::approval::Approval;
-use crate::engine::{Journal, Keep};
+use crate::engine::{Clock, Journal, Keep};
 use crate::journal::Entry;
 use crate::plan::Place;
 
@@ -86,15 +87,70 @@ impl Lock {
     }
 }
 
+/// Items under two keys with conditional writes: a table, or the tests' memory, over which lock, lease and journal are
+/// proved.
+pub(crate) trait Rows {
+    /// Reads one item, strongly consistent.
+    async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, TableError>;
+
+    /// Writes one item whatever is there.
+    async fn put<T: Serialize>(&self, pk: &str, sk: &str, item: &T) -> Result<(), TableError>;
+
+    /// Writes over exactly `version` (0: no item), and raises it by one.
+    async fn put_versioned<T: Serialize>(
+        &self,
+        pk: &str,
+        sk: &str,
+        item: &T,
+        version: i64,
+    ) -> Result<Put, TableError>;
+
+    /// Every item of a partition whose sort key starts with the prefix, in order.
+    async fn query<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        sk_prefix: &str,
+    ) -> Result<Vec<T>, TableError>;
+}
+
+impl Rows for Table {
+    async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, TableError> {
+        Self::get(self, pk, sk).await
+    }
+
+    async fn put<T: Serialize>(&self, pk: &str, sk: &str, item: &T) -> Result<(), TableError> {
+        Self::put(self, pk, sk, item, &Condition::Always).await?;
+        Ok(())
+    }
+
+    async fn put_versioned<T: Serialize>(
+        &self,
+        pk: &str,
+        sk: &str,
+        item: &T,
+        version: i64,
+    ) -> Result<Put, TableError> {
+        Self::put_versioned(self, pk, sk, item, version).await
+    }
+
+    async fn query<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        sk_prefix: &str,
+    ) -> Result<Vec<T>, TableError> {
+        Self::query(self, pk, sk_prefix).await
+    }
+}
+
 /// The Ledger table of one account and region.
 #[derive(Debug, Clone)]
-pub(crate) struct Ledger {
-    table: Table,
+pub(crate) struct Ledger<R = Table> {
+    table: R,
     place: Place,
 }
 
-impl Ledger {
-    pub(crate) fn new(table: Table, place: Place) -> Self {
+impl<R: Rows> Ledger<R> {
+    pub(crate) fn new(table: R, place: Place) -> Self {
         Self { table, place }
     }
 
@@ -106,9 +162,7 @@ impl Ledger {
     /// Writes a plan's body: a pure function of its id but for the time it was told.
     pub(crate) async fn put_plan(&self, plan: &StoredPlan) -> Result<(), StoreError> {
         let key = ledger::plan_body(&plan.plan_id);
-        self.table
-            .put(&key.pk, &key.sk, plan, &Condition::Always)
-            .await?;
+        self.table.put(&key.pk, &key.sk, plan).await?;
         Ok(())
     }
 
@@ -233,14 +287,14 @@ fn held_by(vpc_id: &str, lock: &LockItem) -> StoreError {
 }
 
 /// The journal of one plan.
-pub(crate) struct PlanJournal<'a> {
-    pub(crate) ledger: &'a Ledger,
+pub(crate) struct PlanJournal<'a, R = Table, C = fn() -> Timestamp> {
+    pub(crate) ledger: &'a Ledger<R>,
     pub(crate) plan_id: &'a str,
     pub(crate) lock: &'a Lock,
-    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) clock: C,
 }
 
-impl Keep for PlanJournal<'_> {
+impl<R: Rows, C: Clock> Keep for PlanJournal<'_, R, C> {
     async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), StoreError> {
         let key = ledger::journal(self.plan_id, entry.item.step);
         let table = &self.ledger.table;
@@ -258,6 +312,6 @@ impl Keep for PlanJournal<'_> {
     }
 
     async fn hold(&self) -> Result<(), StoreError> {
-        self.ledger.hold(self.lock, (self.clock)()).await
+        self.ledger.hold(self.lock, self.clock.now()).await
     }
 }

@@ -94,9 +94,10 @@ impl Case {
 }
 
 /// How fast an endpoint is looked at again: most settle within a minute or two.
-const PACE: Pace = Pace {
+pub(crate) const PACE: Pace = Pace {
     first: std::time::Duration::from_millis(250),
     most: std::time::Duration::from_secs(8),
+    lag: std::time::Duration::from_secs(20),
 };
 
 fn engine<'a>(

@@ -114,8 +114,8 @@ impl Network for Ec2 {
                     .client
                     .delete_security_group()
                     .group_id(created.unwrap_or_default());
-                let reply = call.send().await.map(|_| ());
-                unless_gone(reply.map_err(failed("DeleteSecurityGroup"))).map(|_| ())
+                let reply = call.send().await;
+                reply.map(|_| ()).map_err(failed("DeleteSecurityGroup"))
             }
             Change::CreateGatewayEndpoint { .. } | Change::CreateInterfaceEndpoint { .. } => {
                 self.delete_endpoint(created.unwrap_or_default()).await
@@ -126,10 +126,8 @@ impl Network for Ec2 {
                 port,
                 peer,
             } => {
-                let done = self
-                    .revoke(group, *direction, permission(*port, peer))
-                    .await;
-                unless_gone(done).map(|_| ())
+                let rule = permission(*port, peer);
+                self.revoke(group, *direction, rule).await
             }
             Change::AssociateRouteTable {
                 endpoint,
@@ -276,12 +274,11 @@ impl Ec2 {
         let Some(refused) = refused else {
             return Ok(());
         };
-        let error = NetworkError {
+        Err(NetworkError {
             operation: "DeleteVpcEndpoints",
             code: refused.code().unwrap_or("Unknown").to_owned(),
             detail: refused.message().unwrap_or_default().to_owned(),
-        };
-        unless_gone(Err(error)).map(|_: Option<()>| ())
+        })
     }
 }
 

@@ -84,10 +84,11 @@ async fn a_rule_that_is_there_already_counts_as_made() {
 }
 
 #[tokio::test]
-async fn what_is_gone_already_counts_as_undone() {
+async fn what_is_gone_already_is_an_absence() {
     let rule = mock!(Client::revoke_security_group_ingress)
         .then_http_response(|| refusal("InvalidPermission.NotFound"));
-    assert_eq!(ec2(&rule).undo(&allow(), None).await, Ok(()));
+    let error = ec2(&rule).undo(&allow(), None).await.unwrap_err();
+    assert!(error.is_absence(), "{error}");
 }
 
 #[tokio::test]
@@ -111,15 +112,21 @@ async fn a_delete_that_succeeds_without_deleting_is_an_error() {
              <message>no</message></error></item></unsuccessful></DeleteVpcEndpointsResponse>"
         )
     };
-    for (code, ok) in [
+    for (code, is_absence) in [
         ("InvalidVpcEndpointId.NotFound", true),
         ("OperationNotPermitted", false),
     ] {
         let body = unsuccessful(code);
         let rule =
             mock!(Client::delete_vpc_endpoints).then_http_response(move || answer(200, &body));
-        let result = ec2(&rule).undo(&gateway(), Some("vpce-1")).await;
-        assert_eq!(result.is_ok(), ok, "{code}: {result:?}");
+        let error = ec2(&rule)
+            .undo(&gateway(), Some("vpce-1"))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.code.as_str(), error.is_absence()),
+            (code, is_absence)
+        );
     }
 }
 

@@ -2,13 +2,13 @@
 
 use tollkeeper::aws::Versioned;
 
-use super::{Engine, EngineError, Journal, Keep, Outcome};
+use super::{Clock, Engine, EngineError, Journal, Keep, Outcome, Trouble};
 use crate::change::{Change, Step};
 use crate::journal::{Entry, PreImage, Progress};
-use crate::network::{Network, NetworkError};
+use crate::network::Network;
 use crate::snapshot::EndpointState;
 
-impl<N: Network, K: Keep> Engine<'_, N, K> {
+impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
     /// Does every step that the journal does not show as done.
     pub(crate) async fn apply(
         &self,
@@ -53,7 +53,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         step: u32,
         change: &Change<String>,
     ) -> Result<Option<Versioned<Entry>>, EngineError> {
-        let look = async || self.is_so(change).await.map(Some);
+        let look = async || Ok(Some(self.is_so(change).await?));
         let Some(is_so) = self.until(step, change, look).await? else {
             return Ok(None);
         };
@@ -67,7 +67,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
             step,
             change.clone(),
             pre_image,
-            (self.clock)(),
+            self.clock.now(),
         );
         let mut entry = Versioned { version: 0, item };
         self.keep(&mut entry).await?;
@@ -77,11 +77,11 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
     /// Brings an intent to its outcome, whether or not an earlier run had already called; `false` when out of time.
     async fn carry_out(&self, entry: &mut Versioned<Entry>) -> Result<bool, EngineError> {
         let (step, change) = (entry.item.step, entry.item.change.clone());
-        let call = async || self.call_once(step, &change).await.map(Some);
+        let call = async || Ok(Some(self.call_once(step, &change).await?));
         let Some(created) = self.until(step, &change, call).await? else {
             return Ok(false);
         };
-        entry.item.done(created, (self.clock)());
+        entry.item.done(created, self.clock.now());
         self.keep(entry).await?;
         tracing::info!(plan_id = self.plan_id, step, "step done");
         Ok(true)
@@ -91,7 +91,7 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         &self,
         step: u32,
         change: &Change<String>,
-    ) -> Result<Option<String>, NetworkError> {
+    ) -> Result<Option<String>, Trouble> {
         let stamp = self.stamp(step);
         if change.creates() {
             if let Some(id) = self.network.made(change, &stamp).await? {
@@ -100,7 +100,9 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         } else if self.is_so(change).await? {
             return Ok(None);
         }
-        self.network.change(change, &stamp).await
+        // As late as can be: EC2 takes the call of whoever lost the lock just as well.
+        self.journal.hold().await?;
+        Ok(self.network.change(change, &stamp).await?)
     }
 
     /// Waits for what a step needs first: an endpoint takes routes and private DNS once it is available.
@@ -110,21 +112,27 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         else {
             return Ok(true);
         };
+        let believed_from = self.believed_from(self.clock.now());
         let settled = self
             .until(step, change, async || {
                 let found = self.network.endpoint(endpoint).await?;
-                let state = found.map_or(EndpointState::Pending, |endpoint| endpoint.state);
-                Ok((state != EndpointState::Pending).then_some(state))
+                Ok(match found.map(|endpoint| endpoint.state) {
+                    Some(EndpointState::Pending) => None,
+                    None => (self.clock.now() >= believed_from).then_some(None),
+                    Some(state) => Some(Some(state)),
+                })
             })
             .await?;
+        let unusable = |state: String| EngineError::Unusable {
+            step,
+            endpoint: endpoint.clone(),
+            state,
+        };
         match settled {
             None => Ok(false),
-            Some(EndpointState::Available) => Ok(true),
-            Some(state) => Err(EngineError::Unusable {
-                step,
-                endpoint: endpoint.clone(),
-                state: format!("{state:?}").to_ascii_lowercase(),
-            }),
+            Some(Some(EndpointState::Available)) => Ok(true),
+            Some(Some(state)) => Err(unusable(format!("{state:?}").to_ascii_lowercase())),
+            Some(None) => Err(unusable("gone".to_owned())),
         }
     }
 }

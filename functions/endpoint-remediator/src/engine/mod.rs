@@ -31,6 +31,24 @@ pub(crate) trait Keep {
     async fn hold(&self) -> Result<(), StoreError>;
 }
 
+/// Time as a run sees it.
+pub(crate) trait Clock {
+    fn now(&self) -> Timestamp;
+
+    /// Lets time pass between two looks.
+    async fn pause(&self, length: Duration);
+}
+
+impl Clock for fn() -> Timestamp {
+    fn now(&self) -> Timestamp {
+        self()
+    }
+
+    async fn pause(&self, length: Duration) {
+        tokio::time::sleep(length).await;
+    }
+}
+
 /// How far a run came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -75,28 +93,49 @@ pub(crate) enum EngineError {
     },
 }
 
-/// How long to wait between two looks.
+/// How long to wait between two looks, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) first: Duration,
     pub(crate) most: Duration,
+    /// For how long EC2 may answer as if its last write had not been: only an absence that lasts longer is believed.
+    pub(crate) lag: Duration,
+}
+
+/// Why one try did not succeed.
+#[derive(Debug)]
+enum Trouble {
+    Network(NetworkError),
+    Store(StoreError),
+}
+
+impl From<NetworkError> for Trouble {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// One run.
-pub(crate) struct Engine<'a, N, K> {
+pub(crate) struct Engine<'a, N, K, C = fn() -> Timestamp> {
     pub(crate) network: &'a N,
     pub(crate) journal: &'a K,
     pub(crate) plan_id: &'a str,
     pub(crate) vpc_id: &'a str,
     /// The lock's counter.
     pub(crate) fencing: i64,
-    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) clock: C,
     /// No call starts after this.
     pub(crate) stop_at: Timestamp,
     pub(crate) pace: Pace,
 }
 
-impl<N: Network, K: Keep> Engine<'_, N, K> {
+impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
     fn stamp(&self, step: u32) -> Stamp {
         Stamp {
             vpc_id: self.vpc_id.to_owned(),
@@ -107,7 +146,12 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
     }
 
     fn has_time(&self) -> bool {
-        (self.clock)() < self.stop_at
+        self.clock.now() < self.stop_at
+    }
+
+    /// When an absence first seen now, or of something written at `since`, is to be believed.
+    fn believed_from(&self, since: Timestamp) -> Timestamp {
+        since.checked_add(self.pace.lag).unwrap_or(Timestamp::MAX)
     }
 
     async fn keep(&self, entry: &mut Versioned<Entry>) -> Result<(), EngineError> {
@@ -115,37 +159,41 @@ impl<N: Network, K: Keep> Engine<'_, N, K> {
         Ok(self.journal.keep(entry).await?)
     }
 
-    /// Looks again until `look` has an answer or the time is over; the lock is held all the while. Errors that pass count
-    /// as no answer.
+    /// Tries until `attempt` has an answer or the time is over. Errors that pass count as no answer; so do, for as long as
+    /// EC2 may lag behind its own writes, those that a lagging answer explains.
     async fn until<T>(
         &self,
         step: u32,
         change: &Change<String>,
-        mut look: impl AsyncFnMut() -> Result<Option<T>, NetworkError>,
+        mut attempt: impl AsyncFnMut() -> Result<Option<T>, Trouble>,
     ) -> Result<Option<T>, EngineError> {
         let mut pause = self.pace.first;
+        let mut believed_from = None;
         loop {
-            self.journal.hold().await?;
-            match look().await {
+            match attempt().await {
                 Ok(Some(found)) => return Ok(Some(found)),
                 Ok(None) => {}
-                Err(error) if error.passes() => {
+                Err(Trouble::Store(error)) => return Err(error.into()),
+                Err(Trouble::Network(cause)) => {
+                    let now = self.clock.now();
+                    let until = *believed_from.get_or_insert_with(|| self.believed_from(now));
+                    if !(cause.passes() || cause.may_be_lag() && now < until) {
+                        let what = change.to_string();
+                        return Err(EngineError::Network { step, what, cause });
+                    }
                     tracing::info!(
-                        operation = error.operation,
-                        code = error.code,
+                        operation = cause.operation,
+                        code = cause.code,
                         "trying again"
                     );
                 }
-                Err(cause) => {
-                    let what = change.to_string();
-                    return Err(EngineError::Network { step, what, cause });
-                }
             }
-            let wake = (self.clock)().checked_add(pause).unwrap_or(self.stop_at);
+            let now = self.clock.now();
+            let wake = now.checked_add(pause).unwrap_or(self.stop_at);
             if wake >= self.stop_at {
                 return Ok(None);
             }
-            tokio::time::sleep(pause).await;
+            self.clock.pause(pause).await;
             pause = (pause * 2).min(self.pace.most);
         }
     }

@@ -1,0 +1,89 @@
+//! The life of a plan in a calm world: made, applied, undone.
+
+use proptest::prelude::*;
+
+use super::{Direction, Kept, drive, observe, place, plan};
+use crate::change::Change;
+use crate::model::oracle;
+use crate::model::worlds::{self, Case};
+use crate::model::{Client, Model};
+use crate::plan::{Sealed, make, normalise};
+
+/// Applies what can be applied; `true` if it was finished.
+fn apply(model: &Model, kept: &Kept<'_>, plan: &Sealed) -> bool {
+    let result = drive(model, kept, plan, Direction::Apply);
+    if let Err(error) = &result {
+        let text = error.to_string();
+        let is_quota = ["LimitExceeded", "InsufficientFree"]
+            .iter()
+            .any(|word| text.contains(word));
+        assert!(is_quota, "only a quota may stop a plan: {text}");
+    }
+    result.is_ok()
+}
+
+fn routes_planned(plan: &Sealed) -> Vec<String> {
+    let steps = plan.plan.steps.iter();
+    steps
+        .filter_map(|step| match &step.change {
+            Change::AssociateRouteTable { route_table, .. } => Some(route_table.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The pollers of the request reach every interface endpoint that was made for them.
+fn assert_pollers_served(case: &Case, model: &Model, plan: &Sealed) {
+    let world = model.world.borrow();
+    for step in &plan.plan.steps {
+        let Change::SwitchPrivateDnsOn { service, .. } = &step.change else {
+            continue;
+        };
+        for pollers in &case.request.kafka_pollers {
+            let client = Client {
+                subnet: pollers.subnets[0].clone(),
+                groups: vec![pollers.security_group.clone()],
+            };
+            let reached = oracle::reaches_service(&world, &client, service);
+            assert!(
+                reached,
+                "{} does not reach {service}",
+                pollers.security_group
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn a_plan_is_the_same_in_the_same_world_is_done_once_cuts_nobody_off_and_can_be_undone(
+        case in worlds::cases()
+    ) {
+        let model = Model::new(case.world.clone(), case.weather);
+        let plan = plan(&case, &observe(&model, &case));
+        prop_assert_eq!(&super::plan(&case, &observe(&model, &case)).json, &plan.json, "byte for byte, in any order");
+        let kept = Kept::new(&model);
+        let is_applied = apply(&model, &kept, &plan);
+        let lost = model.lost.borrow().clone();
+        prop_assert!(lost.is_empty(), "cut off while applying: {lost:?}");
+        let routes = routes_planned(&plan);
+        for (table, service) in model.dropped.borrow().keys() {
+            prop_assert!(routes.contains(table), "{table}");
+            prop_assert!(plan.plan.warnings.iter().any(|text| text.contains("Open TCP connections to") && text.contains(service.as_str())));
+        }
+        model.rest();
+        if is_applied {
+            assert_pollers_served(&case, &model, &plan);
+            let (request, _) = normalise(case.request.clone()).unwrap();
+            let again = make(&place(), &request, &observe(&model, &case), 0).unwrap();
+            prop_assert_eq!(&again.plan.steps, &Vec::new(), "nothing is left to plan");
+        }
+        prop_assert!(drive(&model, &kept, &plan, Direction::Undo).is_ok());
+        let lost = model.lost.borrow().clone();
+        prop_assert!(lost.is_empty(), "cut off while undoing: {lost:?}");
+        model.rest();
+        prop_assert_eq!(model.world.borrow().remaining(), case.world.remaining(), "the pre-image");
+    }
+}
