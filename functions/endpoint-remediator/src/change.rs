@@ -155,6 +155,18 @@ impl<R> Change<R> {
         }
     }
 
+    /// The resource it changes; `None` where it makes one.
+    pub(crate) fn changes(&self) -> Option<&R> {
+        match self {
+            Self::Allow { group: id, .. }
+            | Self::AssociateRouteTable { endpoint: id, .. }
+            | Self::SwitchPrivateDnsOn { endpoint: id, .. } => Some(id),
+            Self::CreateGroup { .. }
+            | Self::CreateGatewayEndpoint { .. }
+            | Self::CreateInterfaceEndpoint { .. } => None,
+        }
+    }
+
     /// Whether it makes a resource with an id of its own.
     pub(crate) fn creates(&self) -> bool {
         matches!(

@@ -136,7 +136,7 @@ mod tests {
             loses_services(&rules.collect::<Vec<_>>(), &own)
         };
         let list = Peer::PrefixList("pl-public".to_owned());
-        assert!(loses(&[list.clone()]));
+        assert!(loses(std::slice::from_ref(&list)));
         assert!(loses(&[cidr("52.94.0.0/16")]));
         assert!(loses(&[cidr("52.94.0.0/16"), cidr("10.0.0.0/17")]));
         assert!(loses(&[cidr("::/0")]));

@@ -1,5 +1,7 @@
 //! Forward: each step once, in order.
 
+use std::collections::BTreeSet;
+
 use tollkeeper::aws::Versioned;
 
 use super::{Clock, Engine, EngineError, Journal, Keep, Outcome, Trouble};
@@ -15,6 +17,8 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         steps: &[Step],
         journal: &mut Journal,
     ) -> Result<Outcome, EngineError> {
+        // Endpoints that this run has seen available.
+        let mut available = BTreeSet::new();
         for step in steps {
             let known = journal.get(&step.number);
             if known.is_some_and(|entry| entry.item.progress == Progress::Done) {
@@ -28,17 +32,17 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
             let out_of_time = || Outcome::OutOfTime {
                 at: format!("step {}: {change}", step.number),
             };
-            if !self.has_time() || !self.is_ready(step.number, &change).await? {
+            if !self.has_time() || !self.is_ready(step.number, &change, &mut available).await? {
                 return Ok(out_of_time());
             }
-            let mut entry = match journal.remove(&step.number) {
-                Some(entry) => entry,
-                None => match self.intend(step.number, &change).await? {
-                    Some(entry) => entry,
+            let (mut entry, is_fresh) = match journal.remove(&step.number) {
+                Some(entry) => (entry, false),
+                None => match self.intend(step.number, &change, journal).await? {
+                    Some(entry) => (entry, true),
                     None => return Ok(out_of_time()),
                 },
             };
-            let done = self.carry_out(&mut entry).await;
+            let done = self.carry_out(&mut entry, is_fresh).await;
             journal.insert(step.number, entry);
             if !done? {
                 return Ok(out_of_time());
@@ -47,13 +51,22 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         Ok(Outcome::Finished)
     }
 
-    /// Reads the pre-image and writes the intent; `None` when the time is over.
+    /// Reads the pre-image and writes the intent; `None` when the time is over. What the plan made itself has no pre-image
+    /// to read: it goes as a whole on the way back.
     async fn intend(
         &self,
         step: u32,
         change: &Change<String>,
+        journal: &Journal,
     ) -> Result<Option<Versioned<Entry>>, EngineError> {
-        let look = async || Ok(Some(self.is_so(change).await?));
+        let made = |id: &String| {
+            let mut entries = journal.values();
+            entries.any(|entry| entry.item.created_id.as_ref() == Some(id))
+        };
+        let look = async || {
+            let is_own = change.changes().is_some_and(made);
+            Ok(Some(!is_own && self.is_so(change).await?))
+        };
         let Some(is_so) = self.until(step, change, look).await? else {
             return Ok(None);
         };
@@ -74,10 +87,19 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         Ok(Some(entry))
     }
 
-    /// Brings an intent to its outcome, whether or not an earlier run had already called; `false` when out of time.
-    async fn carry_out(&self, entry: &mut Versioned<Entry>) -> Result<bool, EngineError> {
+    /// Brings an intent to its outcome, whether or not an earlier run had already called; `false` when out of time. An
+    /// intent written just now after a look needs no second one, but for what a first try may have done.
+    async fn carry_out(
+        &self,
+        entry: &mut Versioned<Entry>,
+        is_fresh: bool,
+    ) -> Result<bool, EngineError> {
         let (step, change) = (entry.item.step, entry.item.change.clone());
-        let call = async || Ok(Some(self.call_once(step, &change).await?));
+        let mut may_be_so = !is_fresh || entry.item.pre_image == PreImage::Present;
+        let call = async || {
+            let look_first = std::mem::replace(&mut may_be_so, true);
+            Ok(Some(self.call_once(step, &change, look_first).await?))
+        };
         let Some(created) = self.until(step, &change, call).await? else {
             return Ok(false);
         };
@@ -91,9 +113,12 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         &self,
         step: u32,
         change: &Change<String>,
+        look_first: bool,
     ) -> Result<Option<String>, Trouble> {
         let stamp = self.stamp(step);
-        if change.creates() {
+        if !look_first {
+            // Known to be absent.
+        } else if change.creates() {
             if let Some(id) = self.network.made(change, &stamp).await? {
                 return Ok(Some(id));
             }
@@ -106,12 +131,20 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
     }
 
     /// Waits for what a step needs first: an endpoint takes routes and private DNS once it is available.
-    async fn is_ready(&self, step: u32, change: &Change<String>) -> Result<bool, EngineError> {
+    async fn is_ready(
+        &self,
+        step: u32,
+        change: &Change<String>,
+        available: &mut BTreeSet<String>,
+    ) -> Result<bool, EngineError> {
         let (Change::SwitchPrivateDnsOn { endpoint, .. }
         | Change::AssociateRouteTable { endpoint, .. }) = change
         else {
             return Ok(true);
         };
+        if available.contains(endpoint) {
+            return Ok(true);
+        }
         let believed_from = self.believed_from(self.clock.now());
         let settled = self
             .until(step, change, async || {
@@ -130,7 +163,10 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         };
         match settled {
             None => Ok(false),
-            Some(Some(EndpointState::Available)) => Ok(true),
+            Some(Some(EndpointState::Available)) => {
+                available.insert(endpoint.clone());
+                Ok(true)
+            }
             Some(Some(state)) => Err(unusable(format!("{state:?}").to_ascii_lowercase())),
             Some(None) => Err(unusable("gone".to_owned())),
         }

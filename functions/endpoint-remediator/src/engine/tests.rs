@@ -219,10 +219,65 @@ async fn a_run_that_lost_the_lock_since_its_last_look_changes_nothing() {
         stop_at: Timestamp::MAX,
         pace: crate::actions::PACE,
     };
-    let result = engine.apply(&plan.plan.steps, &mut Journal::new()).await;
+    // An intent of an earlier run: whether it was done has to be looked at first.
+    let (step, change) = (1, plan.plan.steps[0].change.resolve(|_| None).unwrap());
+    let absent = crate::journal::PreImage::Absent;
+    let item = Entry::intend(&plan.id, step, change, absent, Timestamp::UNIX_EPOCH);
+    let mut intent = Versioned { version: 0, item };
+    late.keep(&mut intent).await.unwrap();
+    let mut journal = Journal::from([(step, intent)]);
+    let result = engine.apply(&plan.plan.steps, &mut journal).await;
     assert!(matches!(
         result,
         Err(EngineError::Store(StoreError::Overtaken { .. }))
     ));
     assert_eq!(network(&model), model::snapshot().sorted());
+}
+
+/// The calls that applying a plan takes in a VPC with so many private route tables, by what they ask for.
+fn calls_to_apply(tables: usize) -> BTreeMap<&'static str, u32> {
+    let mut snapshot = model::snapshot();
+    for number in 0..tables - 2 {
+        let id = format!("rtb-more-{number}");
+        snapshot.subnets.push(crate::snapshot::Subnet {
+            id: format!("subnet-more-{number}"),
+            zone: "us-east-1a".to_owned(),
+            route_table: id.clone(),
+            free_addresses: 200,
+        });
+        snapshot.route_tables.push(crate::snapshot::RouteTable {
+            id,
+            default_target: Some("nat-a".to_owned()),
+            endpoint_routes: Vec::new(),
+        });
+    }
+    let at_once = Weather {
+        settle: Duration::ZERO,
+        ..Weather::CALM
+    };
+    let model = Model::new(World::of(snapshot), at_once);
+    let (plan, kept) = (sealed(&network(&model)), Kept::new(&model));
+    run(&model, &kept, &plan, false).unwrap();
+    let gateway = network(&model)
+        .endpoints
+        .into_iter()
+        .find(|e| e.service == "s3");
+    assert_eq!(gateway.unwrap().route_tables.len(), tables);
+    model.calls.borrow().clone()
+}
+
+#[test]
+fn three_endpoints_take_few_calls_and_one_more_for_each_route_table() {
+    let few = calls_to_apply(2);
+    // One for each of the 14 steps, a look at each endpoint until it is available, three at the pollers' own rules.
+    insta::assert_debug_snapshot!(few, @r#"
+    {
+        "change": 14,
+        "endpoint": 3,
+        "group": 3,
+    }
+    "#);
+    let mut many = calls_to_apply(52);
+    *many.get_mut("change").unwrap() -= 50;
+    assert_eq!(many, few);
 }

@@ -173,7 +173,7 @@ impl Model {
             return Err(error("InvalidRouteTableID.NotFound", table));
         }
         self.modify(id, |endpoint| {
-            endpoint.route_tables.retain(|own| own != table)
+            endpoint.route_tables.retain(|own| own != table);
         });
         self.route(id, table, false, &endpoint.service);
         Ok(())

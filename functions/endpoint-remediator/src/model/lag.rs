@@ -36,21 +36,28 @@ impl Model {
         old.entry(id.to_owned()).or_default().push((until, before));
     }
 
-    fn still_shown<T: Clone>(&self, old: &Old<T>, id: &str) -> Option<Option<T>> {
+    fn seen<T: Clone>(
+        &self,
+        old: &Old<T>,
+        id: &str,
+        truth: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
         let now = self.stage.now();
         let old = old.borrow();
-        let mut versions = old.get(id)?.iter();
-        let shown = versions.find(|(until, _)| now < *until)?;
-        Some(shown.1.clone())
+        let mut versions = old.get(id).into_iter().flatten();
+        match versions.find(|(until, _)| now < *until) {
+            Some((_, shown)) => shown.clone(),
+            None => truth(),
+        }
     }
 
     pub(super) fn seen_group(&self, id: &str) -> Option<Group> {
-        let shown = self.still_shown(&self.lag.groups, id);
-        shown.unwrap_or_else(|| self.world.borrow().network.group(id).cloned())
+        let truth = || self.world.borrow().network.group(id).cloned();
+        self.seen(&self.lag.groups, id, truth)
     }
 
     pub(super) fn seen_endpoint(&self, id: &str) -> Option<Endpoint> {
-        let shown = self.still_shown(&self.lag.endpoints, id);
-        shown.unwrap_or_else(|| self.world.borrow().network.endpoint(id).cloned())
+        let truth = || self.world.borrow().network.endpoint(id).cloned();
+        self.seen(&self.lag.endpoints, id, truth)
     }
 }

@@ -91,7 +91,7 @@ impl Model {
 
     /// An hour later everything has settled and every read is true.
     pub(crate) fn rest(&self) {
-        self.stage.advance(std::time::Duration::from_secs(3_600));
+        self.stage.advance(std::time::Duration::from_hours(1));
         self.settle();
     }
 
@@ -126,7 +126,7 @@ impl Model {
                 let result = effect()?;
                 self.tenures.borrow_mut().push(self.stage.tenure());
                 let now = oracle::reached(&self.world.borrow());
-                let lost = self.reached.difference(&now).cloned();
+                let lost = self.reached.difference(&now).copied();
                 self.lost.borrow_mut().extend(lost);
                 Ok(result)
             },
@@ -165,6 +165,9 @@ impl Model {
 impl Network for Model {
     async fn observe(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {
         self.arrive("observe").await?;
+        // A page each of VPC, two attributes, endpoints, tables, subnets, groups; and one for each service.
+        let more = u32::try_from(6 + scope.services.len()).unwrap();
+        *self.calls.borrow_mut().entry("observe").or_insert(0) += more;
         let mut seen = self.world.borrow().network.clone();
         let endpoints = seen.endpoints.iter();
         seen.endpoints = endpoints

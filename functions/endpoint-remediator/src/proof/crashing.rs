@@ -20,6 +20,8 @@ struct Course {
 fn course(case: &Case) -> Course {
     let model = Model::new(case.world.clone(), case.weather);
     let plan = plan(case, &observe(&model, case));
+    // Anew, so that every later run meets the same weather at each call.
+    let model = Model::new(case.world.clone(), case.weather);
     let kept = Kept::new(&model);
     // A quota may stop it: then the way back starts there.
     let _ = drive(&model, &kept, &plan, Direction::Apply);

@@ -1,6 +1,7 @@
 //! The life of a plan in a calm world: made, applied, undone.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 use super::{Direction, Kept, drive, observe, place, plan};
 use crate::change::Change;
@@ -86,4 +87,75 @@ proptest! {
         model.rest();
         prop_assert_eq!(model.world.borrow().remaining(), case.world.remaining(), "the pre-image");
     }
+}
+
+/// The properties prove little if the worlds are dull: what must turn up among a thousand of them.
+#[test]
+fn the_worlds_are_rich_enough() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen = std::collections::BTreeMap::new();
+    for _ in 0..1_000 {
+        let case = worlds::cases().new_tree(&mut runner).unwrap().current();
+        let model = Model::new(case.world.clone(), case.weather);
+        let plan = plan(&case, &observe(&model, &case));
+        let kept = Kept::new(&model);
+        let is_applied = apply(&model, &kept, &plan);
+        let has = |wanted: fn(&Change<crate::change::Target>) -> bool| {
+            plan.plan.steps.iter().any(|step| wanted(&step.change))
+        };
+        let left = |words: &str| plan.plan.left_alone.iter().any(|why| why.contains(words));
+        for (what, is_so) in [
+            ("changes", !plan.plan.steps.is_empty()),
+            (
+                "gateway endpoints",
+                has(|c| matches!(c, Change::CreateGatewayEndpoint { .. })),
+            ),
+            (
+                "interface endpoints",
+                has(|c| matches!(c, Change::CreateInterfaceEndpoint { .. })),
+            ),
+            (
+                "rules of others",
+                has(|c| {
+                    matches!(
+                        c,
+                        Change::Allow {
+                            group: crate::change::Target::Id(_),
+                            ..
+                        }
+                    )
+                }),
+            ),
+            (
+                "routes to adopted endpoints",
+                has(|c| {
+                    matches!(
+                        c,
+                        Change::AssociateRouteTable {
+                            endpoint: crate::change::Target::Id(_),
+                            ..
+                        }
+                    )
+                }),
+            ),
+            ("services left to groups", left("would take")),
+            ("endpoints left to owners", left("it is not changed")),
+            ("no room", left("no zone has")),
+            ("stopped by a quota", !is_applied),
+            (
+                "connections dropped",
+                model.dropped.borrow().values().any(|count| *count > 0),
+            ),
+            (
+                "somebody who reaches something",
+                !oracle::reached(&case.world).is_empty(),
+            ),
+        ] {
+            *seen.entry(what).or_insert(0) += u32::from(is_so);
+        }
+    }
+    for (what, count) in &seen {
+        assert!(*count >= 30, "{what} in {count} of 1,000 worlds: {seen:?}");
+    }
+    println!("{seen:?}");
 }

@@ -24,7 +24,7 @@ use crate::store::StoreError;
 pub(crate) const PACE: Pace = crate::actions::PACE;
 
 /// What one invocation may take before it hands over.
-const INVOCATION: Duration = Duration::from_secs(60);
+const INVOCATION: Duration = Duration::from_mins(1);
 
 /// Entries in memory, with the ledger's optimistic versions; a write can crash as a call can.
 pub(crate) struct Kept<'a> {

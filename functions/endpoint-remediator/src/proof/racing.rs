@@ -21,9 +21,9 @@ use crate::store::{Ledger, PlanJournal, StoreError};
 const LEASE: Duration = Duration::from_secs(150);
 
 /// The longest that one call lasts, with its retries.
-const CALL: Duration = Duration::from_secs(60);
+const CALL: Duration = Duration::from_mins(1);
 
-const INVOCATION: Duration = Duration::from_secs(300);
+const INVOCATION: Duration = Duration::from_mins(5);
 
 /// One function's life: it takes the lock, runs, gives the lock back, and is called again until the plan is done.
 async fn function(model: &Model, ledger: &Ledger<MemoryRows>, plan: &Sealed, name: String) {
@@ -141,7 +141,7 @@ fn race(model: &Model, plans: [&Sealed; 2], seed: u64) -> Ledger<MemoryRows> {
 }
 
 /// Plans for two services of one world, or the same plan twice.
-fn plans(case: &Case, model: &Model, seed: u64) -> [Sealed; 2] {
+fn plans(case: &Case, model: &Model, which: u64) -> [Sealed; 2] {
     let seen = observe(model, case);
     let of = |services: &[&str]| {
         let mut request = case.request.clone();
@@ -149,7 +149,7 @@ fn plans(case: &Case, model: &Model, seed: u64) -> [Sealed; 2] {
         let (request, _) = normalise(request).unwrap();
         make(&place(), &request, &seen, 0).unwrap()
     };
-    match seed % 3 {
+    match which % 3 {
         0 => [of(&["lambda", "s3"]), of(&["lambda", "s3"])],
         1 => [of(&["lambda"]), of(&["sts", "s3"])],
         _ => [of(&["sqs", "dynamodb"]), of(&["sts", "s3"])],
