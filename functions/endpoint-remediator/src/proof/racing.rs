@@ -36,7 +36,7 @@ async fn function(model: &Model, ledger: &Ledger<MemoryRows>, plan: &Sealed, nam
         {
             Ok(lock) => lock,
             Err(StoreError::Held { .. } | StoreError::Overtaken { .. }) => {
-                stage.pause(Duration::from_secs(20)).await;
+                stage.pause(Duration::from_secs(2)).await;
                 continue;
             }
             Err(other) => panic!("{other}"),
@@ -99,16 +99,21 @@ fn race(model: &Model, plans: [&Sealed; 2], seed: u64) -> Ledger<MemoryRows> {
         )))
     };
     let mut running = [start(0, 0), start(1, 0)];
-    let mut deaths = dice.below(3);
+    let (mut deaths, mut favoured) = (dice.below(3), 0);
     model.stage.race(true);
     for turn in 0_u32.. {
         assert!(turn < 200_000, "two functions never end");
         if running.iter().all(Option::is_none) {
             break;
         }
-        let mut actor = usize::from(dice.below(2) == 1);
-        let pass =
-            Duration::from_secs([0, 0, 1, 5, 45, 90][usize::try_from(dice.below(6)).unwrap()]);
+        // Stretches, so that one run gets far while the other's call hangs.
+        if dice.below(8) == 0 {
+            favoured = 1 - favoured;
+        }
+        let mut actor = favoured;
+        // Little at all, or as much as a call can take.
+        let pass = [1, 5, 40, 58].get(usize::try_from(dice.below(24)).unwrap());
+        let pass = Duration::from_secs(pass.copied().unwrap_or(0));
         match model.stage.oldest_in_flight() {
             // No call lasts longer than its retries do.
             Some((whose, since))
@@ -157,7 +162,7 @@ fn plans(case: &Case, model: &Model, which: u64) -> [Sealed; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
     fn two_runs_at_once_never_interleave_their_changes(mut case in worlds::cases()) {
