@@ -10,7 +10,7 @@ use tollkeeper::plan::{EndpointKind, PlannedEndpoint};
 use crate::change::{Change, Peer, Step};
 use crate::reach;
 use crate::snapshot::{Endpoint, EndpointState, Snapshot};
-use crate::verify::{Check, Verdict, not_measured, problem};
+use crate::verify::{Check, Verdict, full_access, not_measured, problem};
 
 /// What was found, and the endpoints with their ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub(crate) fn merged(steps: &[Step], planned: &[PlannedEndpoint], snapshot: &Sna
         .iter()
         .map(|step| check(step, &found, snapshot))
         .collect();
+    let policies = steps.iter().filter_map(|step| {
+        let id = found.get(&step.number)?;
+        full_access(step, id, snapshot)
+    });
+    checks.extend(policies);
     checks.extend(not_measured());
     let with_id = |wanted: &PlannedEndpoint| {
         let made = steps.iter().find(|step| makes(&step.change, wanted));

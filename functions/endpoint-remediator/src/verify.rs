@@ -49,8 +49,38 @@ pub(crate) fn checks(steps: &[Step], journal: &Journal, snapshot: &Snapshot) -> 
             }
         })
         .collect();
+    for step in steps {
+        let made = journal.get(&step.number).map(|entry| &entry.item);
+        let id = made.and_then(|entry| entry.created_id.as_deref());
+        checks.extend(id.and_then(|id| full_access(step, id, snapshot)));
+    }
     checks.extend(not_measured());
     checks
+}
+
+/// An endpoint starts with full access. It is not critical: a later plan may have narrowed it.
+pub(crate) fn full_access(step: &Step, id: &str, snapshot: &Snapshot) -> Option<Check> {
+    let makes_endpoint = matches!(
+        step.change,
+        Change::CreateGatewayEndpoint { .. } | Change::CreateInterfaceEndpoint { .. }
+    );
+    let found = snapshot.endpoint(id).filter(|_| makes_endpoint)?;
+    let narrowed = found.policy.is_some();
+    Some(Check {
+        step: Some(step.number),
+        what: format!("{id} has full access as its policy"),
+        verdict: if narrowed {
+            Verdict::Failed
+        } else {
+            Verdict::Ok
+        },
+        critical: false,
+        reason: if narrowed {
+            "it has another policy, by a later plan or by somebody else".to_owned()
+        } else {
+            String::new()
+        },
+    })
 }
 
 /// What reading the configuration back leaves open.
@@ -224,6 +254,38 @@ mod tests {
             .iter()
             .filter(|check| check.verdict == Verdict::Unknown);
         assert_eq!(unknown.count(), 2);
+    }
+
+    #[test]
+    fn a_narrowed_policy_is_said_and_does_not_fail_the_plan_that_made_the_endpoint() {
+        let (mut steps, mut journal, mut snapshot) = associated();
+        for table in &mut snapshot.route_tables {
+            table.endpoint_routes.push("vpce-1".to_owned());
+        }
+        let change = Change::CreateGatewayEndpoint {
+            service: "s3".to_owned(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let mut item = Entry::intend("plan-1", 2, change, PreImage::Absent, now);
+        item.done(Some("vpce-1".to_owned()), now);
+        journal.insert(2, Versioned { version: 2, item });
+        let change = Change::CreateGatewayEndpoint {
+            service: "s3".to_owned(),
+        };
+        steps.push(Step { number: 2, change });
+        let policy = |checks: &[Check]| {
+            let mut found = checks.iter().filter(|check| !check.critical);
+            found
+                .find(|check| check.what.ends_with("as its policy"))
+                .map(|check| check.verdict)
+        };
+        let found = checks(&steps, &journal, &snapshot);
+        assert!(holds(&found));
+        assert_eq!(policy(&found), Some(Verdict::Ok));
+        snapshot.endpoints[0].policy = Some("{}".to_owned());
+        let found = checks(&steps, &journal, &snapshot);
+        assert!(holds(&found));
+        assert_eq!(policy(&found), Some(Verdict::Failed));
     }
 
     #[test]

@@ -2,44 +2,18 @@
 
 use serde_json::Value;
 
-use super::document::kind;
+use super::elements::kind;
 use super::glob;
 use super::lint::Finding;
+use super::operator::{Operator, Quantifier, Test};
 
 /// One key under one operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
-    /// As written, for people.
-    pub(super) operator: String,
-    test: Test,
-    negated: bool,
-    if_exists: bool,
-    quantifier: Quantifier,
+    pub(super) operator: Operator,
     /// As written, for people.
     pub(super) key: String,
     pub(super) values: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quantifier {
-    One,
-    /// True where the call has no value at all.
-    All,
-    Any,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Test {
-    Equals,
-    EqualsAnyCase,
-    /// With wildcards.
-    Like,
-    Number,
-    Date,
-    Boolean,
-    Address,
-    Binary,
-    Null,
 }
 
 /// What a call carries under a key.
@@ -77,36 +51,6 @@ impl Answer {
     }
 }
 
-/// Base operators: how they test, and whether they are the negation.
-const OPERATORS: [(&str, Test, bool); 26] = [
-    ("StringEquals", Test::Equals, false),
-    ("StringNotEquals", Test::Equals, true),
-    ("StringEqualsIgnoreCase", Test::EqualsAnyCase, false),
-    ("StringNotEqualsIgnoreCase", Test::EqualsAnyCase, true),
-    ("StringLike", Test::Like, false),
-    ("StringNotLike", Test::Like, true),
-    ("ArnEquals", Test::Like, false),
-    ("ArnNotEquals", Test::Like, true),
-    ("ArnLike", Test::Like, false),
-    ("ArnNotLike", Test::Like, true),
-    ("NumericEquals", Test::Number, false),
-    ("NumericNotEquals", Test::Number, true),
-    ("NumericLessThan", Test::Number, false),
-    ("NumericLessThanEquals", Test::Number, false),
-    ("NumericGreaterThan", Test::Number, false),
-    ("NumericGreaterThanEquals", Test::Number, false),
-    ("DateEquals", Test::Date, false),
-    ("DateNotEquals", Test::Date, true),
-    ("DateLessThan", Test::Date, false),
-    ("DateLessThanEquals", Test::Date, false),
-    ("DateGreaterThan", Test::Date, false),
-    ("DateGreaterThanEquals", Test::Date, false),
-    ("Bool", Test::Boolean, false),
-    ("IpAddress", Test::Address, false),
-    ("NotIpAddress", Test::Address, true),
-    ("BinaryEquals", Test::Binary, false),
-];
-
 /// Every condition of a statement; `None` where one is not by the grammar, which is added to `found`.
 pub(super) fn read(value: &Value, at: usize, found: &mut Vec<Finding>) -> Option<Vec<Condition>> {
     let malformed = |why: String| {
@@ -123,7 +67,7 @@ pub(super) fn read(value: &Value, at: usize, found: &mut Vec<Finding>) -> Option
     };
     let mut conditions = Some(Vec::new());
     for (operator, keys) in operators {
-        let Some(shape) = operator_of(operator) else {
+        let Some(shape) = Operator::read(operator) else {
             found.push(Finding::error(
                 "unknown-operator",
                 Some(at),
@@ -145,43 +89,15 @@ pub(super) fn read(value: &Value, at: usize, found: &mut Vec<Finding>) -> Option
                 continue;
             };
             if let Some(conditions) = &mut conditions {
-                let (test, negated, if_exists, quantifier) = shape;
-                let (operator, key) = (operator.clone(), key.clone());
                 conditions.push(Condition {
-                    operator,
-                    test,
-                    negated,
-                    if_exists,
-                    quantifier,
-                    key,
+                    operator: shape.clone(),
+                    key: key.clone(),
                     values,
                 });
             }
         }
     }
     conditions
-}
-
-fn operator_of(text: &str) -> Option<(Test, bool, bool, Quantifier)> {
-    let (quantifier, rest) = match text.split_once(':') {
-        None => (Quantifier::One, text),
-        Some((word, rest)) if word.eq_ignore_ascii_case("ForAllValues") => (Quantifier::All, rest),
-        Some((word, rest)) if word.eq_ignore_ascii_case("ForAnyValue") => (Quantifier::Any, rest),
-        Some(_) => return None,
-    };
-    let lower = rest.to_ascii_lowercase();
-    if lower == "null" {
-        let plain = quantifier == Quantifier::One;
-        return plain.then_some((Test::Null, false, false, quantifier));
-    }
-    let (base, if_exists) = match lower.strip_suffix("ifexists") {
-        Some(base) => (base, true),
-        None => (lower.as_str(), false),
-    };
-    let known = OPERATORS
-        .iter()
-        .find(|(name, ..)| name.eq_ignore_ascii_case(base));
-    known.map(|(_, test, negated)| (*test, *negated, if_exists, quantifier))
 }
 
 fn values(value: &Value) -> Option<Vec<String>> {
@@ -204,12 +120,12 @@ impl Condition {
 
     /// Whether it compares numbers.
     pub(super) fn is_numeric(&self) -> bool {
-        self.test == Test::Number
+        self.operator.test == Test::Number
     }
 
     /// Whether it only asks if the key is there.
     pub(super) fn asks_presence(&self) -> bool {
-        self.test == Test::Null
+        self.operator.test == Test::Null
     }
 
     /// Whether it holds for a call that carries `known` under its key.
@@ -220,19 +136,23 @@ impl Condition {
             return Answer::of(self.values.iter().any(wanted));
         }
         if *known == Known::Missing {
-            return Answer::of(match self.quantifier {
+            return Answer::of(match self.operator.quantifier {
                 Quantifier::All => true,
-                Quantifier::Any => self.if_exists,
-                Quantifier::One => self.if_exists || self.negated,
+                Quantifier::Any => self.operator.if_exists,
+                Quantifier::One => self.operator.if_exists || self.operator.negated,
             });
         }
         let matched = self.values.iter().map(|value| self.matches(value, known));
         let matched = matched.max().unwrap_or(Answer::No);
-        if self.negated { matched.not() } else { matched }
+        if self.operator.negated {
+            matched.not()
+        } else {
+            matched
+        }
     }
 
     fn matches(&self, value: &str, known: &Known) -> Answer {
-        let is_like = self.test == Test::Like;
+        let is_like = self.operator.test == Test::Like;
         if is_like && value == "*" {
             return Answer::Yes;
         }
@@ -243,7 +163,7 @@ impl Condition {
             _ if value.contains("${") => Answer::Maybe,
             Known::Foreign if is_like && glob::is_pattern(value) => Answer::Maybe,
             Known::Foreign => Answer::No,
-            Known::Text(text) => match self.test {
+            Known::Text(text) => match self.operator.test {
                 Test::Equals => Answer::of(text == value),
                 Test::EqualsAnyCase | Test::Boolean => Answer::of(text.eq_ignore_ascii_case(value)),
                 Test::Like => Answer::of(glob::matches(value, text)),

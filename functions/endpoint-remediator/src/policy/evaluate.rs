@@ -3,8 +3,9 @@
 use super::About;
 use super::calls::{Asked, Call, Caller};
 use super::condition::Answer;
-use super::document::{Document, Principals, Selection, Statement};
+use super::document::{Document, Selection, Statement};
 use super::glob;
+use super::principal::Principals;
 
 /// The policy's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

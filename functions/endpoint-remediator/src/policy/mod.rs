@@ -9,11 +9,14 @@ mod ask;
 mod calls;
 mod condition;
 mod document;
+mod elements;
 mod evaluate;
 mod generate;
 mod glob;
 mod lint;
 mod normal;
+mod operator;
+mod principal;
 
 pub(crate) use ask::{PolicyAsk, Trust};
 pub(crate) use generate::{generate, would_deny};

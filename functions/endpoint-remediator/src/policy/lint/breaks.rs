@@ -95,13 +95,17 @@ fn federated(document: &Document, about: &About<'_>, found: &mut Vec<Finding>) {
             ..call.clone()
         };
         let is_for_others = evaluate(document, &with_principal, about).may_pass();
-        let code = "denies-federated-callers";
         if is_for_others || ruling.is_denied() {
             let why = format!(
                 "{} carry no principal, so that no condition on one lets them through",
                 call.who
             );
-            found.push(Finding::error(code, by(ruling), why, instead));
+            found.push(Finding::error(
+                "denies-federated-callers",
+                by(ruling),
+                why,
+                instead,
+            ));
         } else {
             let why = format!("no statement allows {}", call.who);
             found.push(Finding::warning(

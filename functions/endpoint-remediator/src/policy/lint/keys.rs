@@ -64,7 +64,7 @@ fn factor_age(statement: &Statement, condition: &Condition, found: &mut Vec<Find
     if !condition.is_numeric() && !condition.asks_presence() {
         let why = format!(
             "aws:MultiFactorAuthAge is a number of seconds, {} is no operator for it",
-            condition.operator
+            condition.operator.name
         );
         found.push(Finding::error(
             "mfa-age",
@@ -133,7 +133,7 @@ fn wildcard_ids(statement: &Statement, condition: &Condition, found: &mut Vec<Fi
             Some(statement.number),
             format!(
                 "{key} {value}: with {} a wildcard stands for everybody or for nobody",
-                condition.operator
+                condition.operator.name
             ),
             "the ids themselves, in a list",
         ));

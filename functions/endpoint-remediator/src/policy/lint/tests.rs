@@ -269,6 +269,22 @@ fn a_deny_by_resource_owner_takes_awss_own_buckets_away() {
 }
 
 #[test]
+fn what_the_lint_says_to_write_instead_lints_clean() {
+    let buckets: Vec<String> = crate::policy::calls::service_buckets("us-east-1")
+        .iter()
+        .map(|bucket| format!("arn:aws:s3:::{}/*", bucket.bucket))
+        .collect();
+    let mut careful = and(json!({"Condition": {
+        "StringNotEqualsIfExists": {"aws:ResourceOrgID": ORGANISATION},
+        "BoolIfExists": {"aws:PrincipalIsAWSService": "false"}
+    }}));
+    let deny = careful["Statement"][1].as_object_mut().unwrap();
+    deny.remove("Resource");
+    deny.insert("NotResource".to_owned(), json!(buckets));
+    assert_eq!(codes("s3", &careful), Vec::<String>::new());
+}
+
+#[test]
 fn a_policy_by_awss_tutorial_for_pollers_denies_everyone_else() {
     let tutorial = allow(
         json!({"Principal": {"Service": ["lambda.amazonaws.com"]}, "Action": "lambda:InvokeFunction"}),
@@ -502,4 +518,42 @@ proptest! {
         let found = lint(&json!({"Version": "2012-10-17", "Statement": statements}), &about("s3"));
         prop_assert!(found.iter().any(|finding| finding.code == "denies-everyone"), "{:?}", found);
     }
+}
+
+/// Every code that the sources name, in the order they do.
+fn codes_of_the_sources() -> std::collections::BTreeSet<&'static str> {
+    let sources = [
+        include_str!("breaks.rs"),
+        include_str!("keys.rs"),
+        include_str!("mod.rs"),
+        include_str!("../condition.rs"),
+        include_str!("../document.rs"),
+        include_str!("../elements.rs"),
+        include_str!("../principal.rs"),
+    ];
+    let product = sources
+        .iter()
+        .map(|source| source.split("#[cfg(test)]\nmod tests {").next().unwrap());
+    let calls = product.flat_map(|source| {
+        ["Finding::error(", "Finding::warning(", "Finding::note("]
+            .into_iter()
+            .flat_map(|call| source.split(call).skip(1))
+    });
+    calls
+        .filter_map(|after| after.trim_start().strip_prefix('"')?.split('"').next())
+        .collect()
+}
+
+#[test]
+fn the_table_of_codes_in_the_docs_is_the_one_of_the_sources() {
+    let page = include_str!("../../../../../docs/policies.md");
+    let (_, table) = page.split_once("| Code | Severity |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let listed: std::collections::BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let named = codes_of_the_sources();
+    assert!(named.len() > 20, "{named:?}");
+    assert_eq!(listed, named);
 }
