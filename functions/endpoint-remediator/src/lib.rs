@@ -84,6 +84,7 @@ impl EndpointRemediator {
             Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
             Request::Verify { plan_id } => actions::verify(app, &plan_id).await,
             Request::Rollback { plan_id } => Box::pin(actions::rollback(app, &plan_id, call)).await,
+            Request::Resume => Box::pin(actions::resume(app, call)).await,
             Request::Status { plan_id, format } => actions::status(app, &plan_id, format).await,
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Request {
     Rollback {
         plan_id: String,
     },
+    /// What is under way, whichever it is.
+    Resume,
     Status {
         plan_id: String,
         format: Format,
@@ -49,7 +51,7 @@ pub(crate) enum RequestError {
     UnknownAction { action: String },
 }
 
-const ACTIONS: &str = "plan, apply, verify, rollback, status";
+const ACTIONS: &str = "plan, apply, verify, rollback, resume, status";
 
 impl RequestError {
     pub(crate) fn fault_type(&self) -> &'static str {
@@ -65,6 +67,10 @@ impl RequestError {
 struct PlanRef {
     plan_id: String,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 /// Understands an event as Lambda hands it over.
 pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
@@ -96,6 +102,9 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
         return wanted(fields).map(|wanted| Request::Plan(wanted, format));
     }
     let rest = Value::Object(fields);
+    if action == "resume" {
+        return read::<Nothing>(rest).map(|Nothing {}| Request::Resume);
+    }
     if action == "status" {
         let make = |PlanRef { plan_id }| Request::Status { plan_id, format };
         return read::<PlanRef>(rest).map(make);
@@ -235,6 +244,8 @@ mod tests {
                 plan_id: plan_id.clone()
             }
         );
+        let resume = include_str!("../../../events/endpoint-remediator/resume.json");
+        assert_eq!(read(resume), Request::Resume);
         let status = include_str!("../../../events/endpoint-remediator/status.json");
         let format = Format::Text;
         assert_eq!(read(status), Request::Status { plan_id, format });
@@ -258,8 +269,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_says_what_was_got_and_expected() {
         insta::assert_snapshot!(error(json!("plan")), @"Request.Malformed: request is malformed: expected an object with `action`, or an SNS event with `Records`");
-        insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, status) nor `Records`, but [detail, source]");
-        insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, status");
+        insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, resume, status) nor `Records`, but [detail, source]");
+        insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, resume, status");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan": "plan-1"})), @"Request.Malformed: request is malformed: unknown field `plan`, expected `plan_id`");
         insta::assert_snapshot!(error(json!({"action": "plan", "kind": "route"})), @"Request.Malformed: request is malformed: `kind` is neither endpoints nor policy");
         insta::assert_snapshot!(error(json!({"action": "plan", "format": "pulumi"})), @"Request.Malformed: request is malformed: expected one of `text`, `terraform`, `cloudformation`");

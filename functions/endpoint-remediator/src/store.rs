@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
 use tollkeeper::ledger;
-use tollkeeper::plan::PlanSummary;
+use tollkeeper::plan::{PlanState, PlanSummary};
 
 use crate::approval::Approval;
 use crate::engine::{Clock, Journal, Keep};
@@ -175,6 +175,14 @@ impl<R: Rows> Ledger<R> {
     ) -> Result<Option<Versioned<PlanSummary>>, StoreError> {
         let key = ledger::plan_summary(&self.place.account, &self.place.region, plan_id);
         Ok(self.table.get(&key.pk, &key.sk).await?)
+    }
+
+    /// Plans that were begun and have not come to their end, by id.
+    pub(crate) async fn under_way(&self) -> Result<Vec<PlanSummary>, StoreError> {
+        let pk = ledger::plans_pk(&self.place.account, &self.place.region);
+        let mut plans: Vec<PlanSummary> = self.table.query(&pk, "").await?;
+        plans.retain(|plan| matches!(plan.state, PlanState::Applying | PlanState::RollingBack));
+        Ok(plans)
     }
 
     /// Writes a summary over exactly the version it holds, and raises that.

@@ -1,7 +1,8 @@
-//! The five actions, each observe, decide, act; and the case they work on.
+//! The six actions, each observe, decide, act; and the case they work on.
 
 mod apply;
 mod plan;
+mod resume;
 mod rollback;
 mod status;
 mod verify;
@@ -12,6 +13,7 @@ use tollkeeper::plan::{PlanState, PlanSummary};
 
 pub(crate) use apply::apply;
 pub(crate) use plan::{from_findings, plan};
+pub(crate) use resume::resume;
 pub(crate) use rollback::rollback;
 pub(crate) use status::status;
 pub(crate) use verify::verify;

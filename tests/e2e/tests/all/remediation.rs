@@ -8,7 +8,7 @@ use tollkeeper::finding::State;
 use tollkeeper::plan::{PlanState, PlanSummary};
 
 use crate::nights::{LEAK_DAY, Story, night};
-use crate::support::{items, start};
+use crate::support::{event, items, start};
 
 /// Longer than a lock's lease.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -185,7 +185,18 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
     };
     let (reply, ()) = tokio::join!(engine.act("apply", &plan), killer);
     assert!(matches!(reply, Reply::Crashed { .. }), "{reply:?}");
-    assert_eq!(engine.apply(&plan).await["state"], "applied");
+    // Nobody has to call again: the schedule does, and finds what was left.
+    let resumed = wait::until(PATIENCE, async || {
+        let event = event("endpoint-remediator/resume.json");
+        let reply = engine.remediator.invoke(&event).await.unwrap();
+        let reply = reply.into_result().unwrap();
+        let [plan_of_reply] = reply["resumed"].as_array().unwrap().as_slice() else {
+            panic!("one plan is under way: {reply}");
+        };
+        assert_eq!(plan_of_reply["error"], Value::Null, "{reply}");
+        (plan_of_reply["state"] == "applied").then_some(())
+    });
+    resumed.await.expect("the plan was never resumed");
     let after = plans(&story).await.remove(0);
     assert_eq!(after.state, PlanState::Applied);
     let endpoints: Vec<_> = after
