@@ -68,7 +68,10 @@ pub(crate) trait Network {
     /// An endpoint, also one being deleted; `None` where it does not exist.
     async fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, NetworkError>;
 
-    /// The id of what the stamp's step has made, found by its tags.
+    /// Who uses a group: interfaces that wear it, and other groups whose rules name it. Ids.
+    async fn users_of_group(&self, id: &str) -> Result<Vec<String>, NetworkError>;
+
+    /// The id of what the stamp's step has made, found by its tags: also what has failed or is being deleted.
     async fn made(
         &self,
         change: &Change<String>,

@@ -38,6 +38,10 @@ impl Network for Ec2 {
         Ok(found.and_then(|reply| self.endpoint_of(reply.vpc_endpoints().first()?)))
     }
 
+    async fn users_of_group(&self, id: &str) -> Result<Vec<String>, NetworkError> {
+        self.users(id).await
+    }
+
     async fn made(
         &self,
         change: &Change<String>,
@@ -56,15 +60,10 @@ impl Network for Ec2 {
         let call = self.client.describe_vpc_endpoints().set_filters(filters);
         let reply = call.send().await.map_err(failed("DescribeVpcEndpoints"))?;
         let endpoints = reply.vpc_endpoints().iter();
-        let mut live = endpoints
+        let mut left = endpoints
             .filter_map(|from| self.endpoint_of(from))
-            .filter(|endpoint| {
-                matches!(
-                    endpoint.state,
-                    EndpointState::Pending | EndpointState::Available
-                )
-            });
-        Ok(live.next().map(|endpoint| endpoint.id))
+            .filter(|endpoint| endpoint.state != EndpointState::Deleted);
+        Ok(left.next().map(|endpoint| endpoint.id))
     }
 
     async fn change(

@@ -142,6 +142,37 @@ impl Ec2 {
             .collect())
     }
 
+    /// Interfaces that wear a group, and other groups whose rules name it.
+    pub(super) async fn users(&self, group: &str) -> Result<Vec<String>, NetworkError> {
+        let call = self.client.describe_network_interfaces();
+        let pages = call.filters(filter("group-id", group)).into_paginator();
+        let interfaces: Vec<types::NetworkInterface> = pages
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(failed("DescribeNetworkInterfaces"))?;
+        let ids = interfaces
+            .iter()
+            .filter_map(types::NetworkInterface::network_interface_id);
+        let mut users: Vec<String> = ids.map(str::to_owned).collect();
+        for side in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
+            let call = self.client.describe_security_groups();
+            let pages = call.filters(filter(side, group)).into_paginator();
+            let naming: Vec<types::SecurityGroup> = pages
+                .items()
+                .send()
+                .try_collect()
+                .await
+                .map_err(failed("DescribeSecurityGroups"))?;
+            let ids = naming.iter().filter_map(types::SecurityGroup::group_id);
+            users.extend(ids.filter(|id| *id != group).map(str::to_owned));
+        }
+        users.sort();
+        users.dedup();
+        Ok(users)
+    }
+
     /// Service by service: one unknown name fails a call for several.
     async fn services(&self, scope: &Scope) -> Result<Vec<Service>, NetworkError> {
         let mut services = Vec::new();

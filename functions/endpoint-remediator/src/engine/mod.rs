@@ -87,10 +87,10 @@ pub(crate) enum EngineError {
     )]
     Dangling { step: u32 },
     /// Undoing would take away what others have come to use.
-    #[error("step {step}: {endpoint} is used by {users}, which this plan did not add; it stays")]
+    #[error("step {step}: {resource} is used by {users}, which this plan did not add; it stays")]
     InUse {
         step: u32,
-        endpoint: String,
+        resource: String,
         users: String,
     },
     /// Setting or restoring a policy would overwrite a third one.

@@ -286,3 +286,56 @@ fn three_endpoints_take_few_calls_and_one_more_for_each_route_table() {
     *many.get_mut("change").unwrap() -= 50;
     assert_eq!(many, few);
 }
+
+#[test]
+fn a_group_that_others_came_to_use_is_not_deleted() {
+    let model = calm(model::snapshot());
+    let (plan, kept) = (sealed(&network(&model)), Kept::new(&model));
+    run(&model, &kept, &plan, false).unwrap();
+    let made = network(&model).groups;
+    let made = made
+        .iter()
+        .find(|group| group.name == "tollkeeper-sts")
+        .unwrap();
+    let theirs = Rule::tcp(443, crate::change::Peer::Group(made.id.clone()));
+    let mut others = model::group("sg-theirs", "theirs");
+    others.egress.push(theirs);
+    model.world.borrow_mut().network.groups.push(others);
+    let error = run(&model, &kept, &plan, true).unwrap_err();
+    assert!(
+        matches!(&error, EngineError::InUse { users, .. } if users == "sg-theirs"),
+        "{error}"
+    );
+    assert!(network(&model).group(&made.id).is_some());
+    // The owner takes the rule away: the way back goes on.
+    let is_theirs = |group: &crate::snapshot::Group| group.id == "sg-theirs";
+    model
+        .world
+        .borrow_mut()
+        .network
+        .groups
+        .retain(|group| !is_theirs(group));
+    run(&model, &kept, &plan, true).unwrap();
+    assert_eq!(network(&model), model::snapshot().sorted());
+}
+
+#[test]
+fn the_way_back_waits_for_an_endpoint_that_a_dead_run_had_begun_to_delete() {
+    let slow = Weather {
+        settle: Duration::from_secs(50),
+        ..Weather::CALM
+    };
+    let model = Model::new(World::of(model::snapshot()), slow);
+    let (plan, kept) = (sealed(&network(&model)), Kept::new(&model));
+    let makes_endpoint =
+        |step: &&crate::change::Step| matches!(step.change, Change::CreateInterfaceEndpoint { .. });
+    let endpoint = plan.plan.steps.iter().find(makes_endpoint).unwrap().number;
+    model
+        .fuse
+        .blow_at((endpoint - 1) * 3 + 2, model::Crash::After);
+    run(&model, &kept, &plan, false).unwrap_err();
+    model.fuse.blow_at(1, model::Crash::After);
+    run(&model, &kept, &plan, true).unwrap_err();
+    run(&model, &kept, &plan, true).unwrap();
+    assert_eq!(network(&model), model::snapshot().sorted());
+}

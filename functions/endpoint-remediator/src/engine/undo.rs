@@ -104,18 +104,28 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         if is_gateway && !self.is_unused(step, change, id).await? {
             return Ok(false);
         }
-        let mut is_told = false;
+        let is_group = matches!(change, Change::CreateGroup { .. });
+        let (mut is_told, mut refused_from) = (false, None);
         let attempt = async || {
             let is_gone = match self.presence(change, id).await? {
                 Presence::Live if !is_told => {
                     self.journal.hold().await?;
                     match self.network.undo(change, Some(id)).await {
                         Err(error) if error.is_absence() => self.is_past(believed_from),
+                        Err(error) if is_group && error.code == "DependencyViolation" => {
+                            let now = self.clock.now();
+                            let since = *refused_from.get_or_insert(now);
+                            if now < self.believed_from(since) {
+                                return Ok(None);
+                            }
+                            let users = self.network.users_of_group(id).await?;
+                            return Ok((!users.is_empty()).then_some(users));
+                        }
                         other => {
                             other?;
                             is_told = true;
                             // A deleted group is gone; an endpoint takes minutes, and its group stays until then.
-                            matches!(change, Change::CreateGroup { .. })
+                            is_group
                         }
                     }
                 }
@@ -123,9 +133,10 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
                 Presence::Absent => is_told || self.is_past(believed_from),
                 Presence::Gone => true,
             };
-            Ok(is_gone.then_some(()))
+            Ok(is_gone.then(Vec::new))
         };
-        Ok(self.until(step, change, attempt).await?.is_some())
+        let users = self.until(step, change, attempt).await?;
+        stays_with(users, step, id)
     }
 
     async fn presence(&self, change: &Change<String>, id: &str) -> Result<Presence, NetworkError> {
@@ -159,14 +170,19 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
             };
             Ok::<_, Trouble>((users.is_empty() || self.is_past(believed_from)).then_some(users))
         };
-        match self.until(step, change, look).await? {
-            Some(users) if !users.is_empty() => Err(EngineError::InUse {
-                step,
-                endpoint: id.to_owned(),
-                users: users.join(", "),
-            }),
-            found => Ok(found.is_some()),
-        }
+        stays_with(self.until(step, change, look).await?, step, id)
+    }
+}
+
+/// Whether there was an answer, and nobody in it who uses the resource.
+fn stays_with(users: Option<Vec<String>>, step: u32, id: &str) -> Result<bool, EngineError> {
+    match users {
+        Some(users) if !users.is_empty() => Err(EngineError::InUse {
+            step,
+            resource: id.to_owned(),
+            users: users.join(", "),
+        }),
+        found => Ok(found.is_some()),
     }
 }
 

@@ -91,30 +91,33 @@ impl Model {
 
     pub(super) fn delete_group(&self, id: &str) -> Result<(), NetworkError> {
         self.known_group(id)?;
-        let own = Peer::Group(id.to_owned());
-        {
-            let world = self.world.borrow();
-            let groups = world.network.groups.iter();
-            let mut rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
-            let is_referenced = rules.any(|rule| rule.peer == own);
-            let is_attached = world.network.endpoints.iter().any(|endpoint| {
-                endpoint.state != EndpointState::Deleted
-                    && endpoint.groups.iter().any(|group| group == id)
-            });
-            let is_worn = world
-                .clients
-                .iter()
-                .any(|client| client.groups.iter().any(|g| g == id));
-            if is_referenced || is_attached || is_worn {
-                return Err(error("DependencyViolation", id));
-            }
-            if world.network.group(id).is_none() {
-                return Err(error("InvalidGroup.NotFound", id));
-            }
+        if !self.users(id).is_empty() {
+            return Err(error("DependencyViolation", id));
+        }
+        if self.world.borrow().network.group(id).is_none() {
+            return Err(error("InvalidGroup.NotFound", id));
         }
         self.group_changes(id);
         let groups = &mut self.world.borrow_mut().network.groups;
         groups.retain(|group| group.id != id);
         Ok(())
+    }
+    /// Endpoints and clients that wear a group, and other groups that name it.
+    pub(super) fn users(&self, id: &str) -> Vec<String> {
+        let own = Peer::Group(id.to_owned());
+        let world = self.world.borrow();
+        let naming = world.network.groups.iter().filter(|group| {
+            let mut rules = group.ingress.iter().chain(&group.egress);
+            group.id != id && rules.any(|rule| rule.peer == own)
+        });
+        let mut users: Vec<String> = naming.map(|group| group.id.clone()).collect();
+        let wears = |groups: &[String]| groups.iter().any(|group| group == id);
+        let endpoints = world.network.endpoints.iter();
+        let wearing = endpoints
+            .filter(|endpoint| endpoint.state != EndpointState::Deleted && wears(&endpoint.groups));
+        users.extend(wearing.map(|endpoint| endpoint.id.clone()));
+        let clients = world.clients.iter().filter(|client| wears(&client.groups));
+        users.extend(clients.map(|client| format!("a client in {}", client.subnet)));
+        users
     }
 }

@@ -209,6 +209,11 @@ impl Network for Model {
         Ok(self.seen_endpoint(id))
     }
 
+    async fn users_of_group(&self, id: &str) -> Result<Vec<String>, NetworkError> {
+        self.arrive("users").await?;
+        Ok(self.users(id))
+    }
+
     async fn made(
         &self,
         change: &Change<String>,
@@ -222,12 +227,8 @@ impl Network for Model {
         let is_seen = if matches!(change, Change::CreateGroup { .. }) {
             self.seen_group(&id).is_some()
         } else {
-            self.seen_endpoint(&id).is_some_and(|endpoint| {
-                matches!(
-                    endpoint.state,
-                    EndpointState::Pending | EndpointState::Available
-                )
-            })
+            self.seen_endpoint(&id)
+                .is_some_and(|endpoint| endpoint.state != EndpointState::Deleted)
         };
         Ok(is_seen.then_some(id))
     }

@@ -55,6 +55,9 @@ fn stumble(
         result = drive(model, kept, plan, direction);
     }
     assert!(!is_crash(&result));
+    if let (Direction::Undo, Err(error)) = (direction, &result) {
+        panic!("not undone: {error}");
+    }
     result.is_ok()
 }
 

@@ -5,10 +5,12 @@ use proptest::strategy::ValueTree;
 
 use super::{Direction, Kept, drive, observe, place, plan};
 use crate::change::Change;
+use crate::journal::PreImage;
 use crate::model::oracle;
 use crate::model::worlds::{self, Case};
-use crate::model::{Client, Model};
+use crate::model::{Client, Model, World};
 use crate::plan::{Sealed, make, normalise};
+use crate::snapshot::Snapshot;
 
 /// Applies what can be applied; `true` if it was finished.
 fn apply(model: &Model, kept: &Kept<'_>, plan: &Sealed) -> bool {
@@ -31,6 +33,24 @@ fn routes_planned(plan: &Sealed) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// The whole network less what the journal says the plan did to it.
+fn without_the_plan(model: &Model, kept: &Kept<'_>, plan: &Sealed) -> Snapshot {
+    let journal = kept.journal.borrow();
+    let ours = journal
+        .values()
+        .filter(|entry| entry.item.pre_image == PreImage::Absent);
+    let world = without_addresses(&model.world.borrow());
+    world.without(&plan.id, ours.map(|entry| &entry.item.change))
+}
+
+fn without_addresses(world: &World) -> Snapshot {
+    let mut network = world.remaining().network;
+    for subnet in &mut network.subnets {
+        subnet.free_addresses = 0;
+    }
+    network
 }
 
 /// The pollers of the request reach every interface endpoint that was made for them.
@@ -75,6 +95,7 @@ proptest! {
             prop_assert!(plan.plan.warnings.iter().any(|text| text.contains("Open TCP connections to") && text.contains(service.as_str())));
         }
         model.rest();
+        prop_assert_eq!(without_the_plan(&model, &kept, &plan), without_addresses(&case.world), "nothing of others was touched");
         if is_applied {
             assert_pollers_served(&case, &model, &plan);
             let (request, _) = normalise(case.request.clone()).unwrap();

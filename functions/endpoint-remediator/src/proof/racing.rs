@@ -25,8 +25,16 @@ const CALL: Duration = Duration::from_mins(1);
 
 const INVOCATION: Duration = Duration::from_mins(5);
 
+/// What a function is called for.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    plan: &'a Sealed,
+    is_undo: bool,
+}
+
 /// One function's life: it takes the lock, runs, gives the lock back, and is called again until the plan is done.
-async fn function(model: &Model, ledger: &Ledger<MemoryRows>, plan: &Sealed, name: String) {
+async fn function(model: &Model, ledger: &Ledger<MemoryRows>, job: Job<'_>, name: String) {
+    let Job { plan, is_undo } = job;
     let stage = &model.stage;
     for attempt in 0_u32.. {
         let holder = format!("{name}-{attempt}");
@@ -59,7 +67,11 @@ async fn function(model: &Model, ledger: &Ledger<MemoryRows>, plan: &Sealed, nam
             stop_at: stage.now().checked_add(INVOCATION).unwrap(),
             pace: PACE,
         };
-        let outcome = engine.apply(&plan.plan.steps, &mut journal).await;
+        let outcome = if is_undo {
+            engine.undo(&mut journal).await
+        } else {
+            engine.apply(&plan.plan.steps, &mut journal).await
+        };
         let _ = ledger.unlock(lock, stage.now()).await;
         match outcome {
             Ok(Outcome::Finished) => return,
@@ -86,15 +98,13 @@ impl Dice {
 type Life<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// Lets both functions run to their ends, call by call in random order.
-fn race(model: &Model, plans: [&Sealed; 2], seed: u64) -> Ledger<MemoryRows> {
-    let ledger = Ledger::new(MemoryRows::new(&model.stage), place());
+fn race(model: &Model, ledger: &Ledger<MemoryRows>, jobs: [Job<'_>; 2], seed: u64) {
     let mut dice = Dice(seed);
-    let shared = &ledger;
     let start = |at: usize, life: u64| -> Option<Life<'_>> {
         Some(Box::pin(function(
             model,
-            shared,
-            plans[at],
+            ledger,
+            jobs[at],
             format!("f{at}-{life}"),
         )))
     };
@@ -142,7 +152,6 @@ fn race(model: &Model, plans: [&Sealed; 2], seed: u64) -> Ledger<MemoryRows> {
     }
     drop(running);
     model.stage.race(false);
-    ledger
 }
 
 /// Plans for two services of one world, or the same plan twice.
@@ -154,7 +163,7 @@ fn plans(case: &Case, model: &Model, which: u64) -> [Sealed; 2] {
         let (request, _) = normalise(request).unwrap();
         make(&place(), &request, &seen, 0).unwrap()
     };
-    match which % 3 {
+    match which % 4 {
         0 => [of(&["lambda", "s3"]), of(&["lambda", "s3"])],
         1 => [of(&["lambda"]), of(&["sts", "s3"])],
         _ => [of(&["sqs", "dynamodb"]), of(&["sts", "s3"])],
@@ -174,7 +183,14 @@ proptest! {
         }
         let model = Model::new(case.world.clone(), case.weather);
         let [first, second] = plans(&case, &model, case.seed);
-        let ledger = race(&model, [&first, &second], case.seed);
+        let ledger = Ledger::new(MemoryRows::new(&model.stage), place());
+        let is_undo = case.seed % 4 == 3;
+        let jobs = [Job { plan: &first, is_undo }, Job { plan: &second, is_undo: false }];
+        if is_undo {
+            let before = Job { is_undo: false, ..jobs[0] };
+            function(&model, &ledger, before, "before".to_owned()).now_or_never().unwrap();
+        }
+        race(&model, &ledger, jobs, case.seed);
         let tenures = model.tenures.borrow().clone();
         prop_assert!(tenures.is_sorted(), "a late run changed something under a newer lock: {tenures:?}");
         for plan in [&first, &second] {
