@@ -67,7 +67,7 @@ impl Operator {
     /// Reads an operator, whatever its case; `None` where there is none of this name.
     pub(super) fn read(written: &str) -> Option<Self> {
         let (quantifier, rest) = match written.split_once(':') {
-            None => (Quantifier::One, text),
+            None => (Quantifier::One, written),
             Some((word, rest)) if word.eq_ignore_ascii_case("ForAllValues") => {
                 (Quantifier::All, rest)
             }
