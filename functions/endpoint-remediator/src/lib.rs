@@ -24,6 +24,7 @@ mod plan;
 mod proof;
 mod reach;
 mod request;
+mod rows;
 mod snapshot;
 mod store;
 mod verify;
