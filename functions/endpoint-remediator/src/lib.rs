@@ -27,6 +27,7 @@ mod policy;
 mod proof;
 mod reach;
 mod request;
+mod rows;
 mod snapshot;
 mod store;
 mod verify;

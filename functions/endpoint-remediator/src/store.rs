@@ -4,9 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
+use tollkeeper::aws::{Put, Table, TableError, Versioned};
 use tollkeeper::ledger;
 use tollkeeper::plan::{PlanState, PlanSummary};
 
@@ -14,6 +13,7 @@ use crate::approval::Approval;
 use crate::engine::{Clock, Journal, Keep};
 use crate::journal::Entry;
 use crate::plan::Place;
+use crate::rows::Rows;
 
 /// Why the ledger did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -87,61 +87,6 @@ impl Lock {
 
     fn held(&self) -> Held {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Items under two keys with conditional writes: a table, or the tests' memory, over which lock, lease and journal are
-/// proved.
-pub(crate) trait Rows {
-    /// Reads one item, strongly consistent.
-    async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, TableError>;
-
-    /// Writes one item whatever is there.
-    async fn put<T: Serialize>(&self, pk: &str, sk: &str, item: &T) -> Result<(), TableError>;
-
-    /// Writes over exactly `version` (0: no item), and raises it by one.
-    async fn put_versioned<T: Serialize>(
-        &self,
-        pk: &str,
-        sk: &str,
-        item: &T,
-        version: i64,
-    ) -> Result<Put, TableError>;
-
-    /// Every item of a partition whose sort key starts with the prefix, in order.
-    async fn query<T: DeserializeOwned>(
-        &self,
-        pk: &str,
-        sk_prefix: &str,
-    ) -> Result<Vec<T>, TableError>;
-}
-
-impl Rows for Table {
-    async fn get<T: DeserializeOwned>(&self, pk: &str, sk: &str) -> Result<Option<T>, TableError> {
-        Self::get(self, pk, sk).await
-    }
-
-    async fn put<T: Serialize>(&self, pk: &str, sk: &str, item: &T) -> Result<(), TableError> {
-        Self::put(self, pk, sk, item, &Condition::Always).await?;
-        Ok(())
-    }
-
-    async fn put_versioned<T: Serialize>(
-        &self,
-        pk: &str,
-        sk: &str,
-        item: &T,
-        version: i64,
-    ) -> Result<Put, TableError> {
-        Self::put_versioned(self, pk, sk, item, version).await
-    }
-
-    async fn query<T: DeserializeOwned>(
-        &self,
-        pk: &str,
-        sk_prefix: &str,
-    ) -> Result<Vec<T>, TableError> {
-        Self::query(self, pk, sk_prefix).await
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tollkeeper::aws::{Put, TableError};
 
 use super::stage::Stage;
-use crate::store::Rows;
+use crate::rows::Rows;
 
 /// Items by both keys.
 #[derive(Debug, Clone)]
