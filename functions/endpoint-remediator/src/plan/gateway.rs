@@ -32,6 +32,14 @@ pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {
     }
     let ours = existing.iter().find(|endpoint| may_change(endpoint));
     let target = match (ours, existing.first()) {
+        (Some(narrow), _) if narrow.policy.is_some() => {
+            return draft.leave(format!(
+                "{service}: the policy of {} does not allow everything; what it leaves out would be denied to whoever its \
+                 routes lead there, and reaches {service} through the NAT gateway today. Plan a policy that allows what {} \
+                 needs first, or add the tables by hand",
+                narrow.id, draft.snapshot.vpc.id
+            ));
+        }
         (Some(endpoint), _) => Target::Id(endpoint.id.clone()),
         (None, Some(other)) => {
             let why = leave_to_owner(other, &lacking);

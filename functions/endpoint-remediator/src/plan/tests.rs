@@ -191,6 +191,29 @@ fn a_group_that_its_owner_handed_over_is_let_out_to_the_endpoint() {
 }
 
 #[test]
+fn tables_are_not_led_to_an_endpoint_that_allows_only_some_of_its_service() {
+    let mut snapshot = model::snapshot();
+    let mut narrow = model::foreign_endpoint("vpce-s3", "s3", EndpointKind::Gateway);
+    narrow.owner = Owner::Adopted;
+    snapshot.endpoints.push(narrow.clone());
+    let led = |plan: &Plan| {
+        let associates = |step: &Step| matches!(step.change, Change::AssociateRouteTable { .. });
+        plan.steps.iter().filter(|step| associates(step)).count()
+    };
+    assert_eq!(led(&plan_of(&snapshot).plan), 2, "with full access");
+    let policy =
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:Get*","Resource":"*"}}"#;
+    snapshot.endpoints[0].policy = crate::policy::normal_form(policy);
+    let plan = plan_of(&snapshot).plan;
+    assert_eq!(led(&plan), 0);
+    assert!(
+        plan.left_alone[0].contains("the policy of vpce-s3 does not allow everything"),
+        "{:?}",
+        plan.left_alone
+    );
+}
+
+#[test]
 fn api_gateway_keeps_its_public_apis() {
     let mut snapshot = model::snapshot();
     let mut offer = snapshot.services[3].clone();
