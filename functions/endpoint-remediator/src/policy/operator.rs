@@ -65,9 +65,9 @@ const OPERATORS: [(&str, Test, bool); 26] = [
 
 impl Operator {
     /// Reads an operator, whatever its case; `None` where there is none of this name.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let (quantifier, rest) = match text.split_once(':') {
-            None => (Quantifier::One, text),
+    pub(super) fn read(written: &str) -> Option<Self> {
+        let (quantifier, rest) = match written.split_once(':') {
+            None => (Quantifier::One, written),
             Some((word, rest)) if word.eq_ignore_ascii_case("ForAllValues") => {
                 (Quantifier::All, rest)
             }
@@ -89,7 +89,7 @@ impl Operator {
             (*test, *negated)
         };
         Some(Self {
-            name: text.to_owned(),
+            name: written.to_owned(),
             test,
             negated,
             if_exists,

@@ -12,6 +12,7 @@ mod consumer;
 mod laptop;
 mod limiter;
 mod nights;
+mod policies;
 mod remediation;
 mod samples;
 mod support;

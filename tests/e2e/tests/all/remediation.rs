@@ -13,13 +13,13 @@ use crate::support::{items, start};
 /// Longer than a lock's lease.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Engine {
-    remediator: Function,
+pub(crate) struct Engine {
+    pub(crate) remediator: Function,
     approval: Function,
 }
 
 impl Engine {
-    async fn of(story: &Story) -> Self {
+    pub(crate) async fn of(story: &Story) -> Self {
         let settings = [
             ("LEDGER_TABLE", story.world.ledger_table.as_str()),
             ("ALERT_TOPIC_ARN", &story.world.topic_arn),
@@ -31,7 +31,7 @@ impl Engine {
         }
     }
 
-    async fn act(&self, action: &str, plan: &PlanSummary) -> Reply {
+    pub(crate) async fn act(&self, action: &str, plan: &PlanSummary) -> Reply {
         self.remediator
             .invoke(&json!({"action": action, "plan_id": plan.plan_id}))
             .await
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// What the function URL hands over when somebody approves.
-    async fn approve(&self, plan: &PlanSummary, hash: &str) -> Value {
+    pub(crate) async fn approve(&self, plan: &PlanSummary, hash: &str) -> Value {
         let expires_at = tollkeeper::telemetry::wall_clock() + jiff::SignedDuration::from_hours(4);
         let body = json!({"plan_id": plan.plan_id, "plan_hash": hash, "expires_at": expires_at.to_string()});
         let event = json!({
@@ -63,7 +63,12 @@ impl Engine {
     }
 
     /// Acts until it is done: each call does what it can in its time, and a lock outlives the process that took it.
-    async fn act_until_done(&self, action: &str, plan: &PlanSummary, unfinished: &str) -> Value {
+    pub(crate) async fn act_until_done(
+        &self,
+        action: &str,
+        plan: &PlanSummary,
+        unfinished: &str,
+    ) -> Value {
         let done = wait::until(PATIENCE, async || {
             match self.act(action, plan).await.into_result() {
                 Ok(reply) => Some(reply).filter(|reply| reply["state"] != unfinished),
@@ -74,7 +79,7 @@ impl Engine {
         done.await.unwrap_or_else(|| panic!("{action} never ended"))
     }
 
-    async fn apply(&self, plan: &PlanSummary) -> Value {
+    pub(crate) async fn apply(&self, plan: &PlanSummary) -> Value {
         self.act_until_done("apply", plan, "applying").await
     }
 }
