@@ -30,7 +30,7 @@ async fn s3_endpoint(ec2: &aws_sdk_ec2::Client, vpc: &str) -> Option<(String, Va
         let state = endpoint.state().map_or("", |state| state.as_str());
         let is_s3 = endpoint
             .service_name()
-            .is_some_and(|name| name.ends_with(".s3"));
+            .is_some_and(|name| name.rsplit('.').next() == Some("s3"));
         is_s3 && state.eq_ignore_ascii_case("available")
     })?;
     let policy = serde_json::from_str(live.policy_document()?).unwrap();
