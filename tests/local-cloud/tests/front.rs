@@ -419,3 +419,32 @@ async fn a_nat_gateway_names_its_interface_and_the_interface_is_described() {
             .is_empty()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_writers_at_once_one_makes_an_item() {
+    let cloud = cloud().await;
+    let dynamodb = table(&cloud).await;
+    for round in 0..20 {
+        let writers = (0..8).map(|writer| {
+            let dynamodb = dynamodb.clone();
+            tokio::spawn(async move {
+                let text = |text: String| AttributeValue::S(text);
+                let put = dynamodb
+                    .put_item()
+                    .table_name("ledger")
+                    .item("pk", text(format!("round {round}")))
+                    .item("sk", text("lock".to_owned()))
+                    .item("writer", text(format!("{writer}")))
+                    .condition_expression("attribute_not_exists(pk)");
+                put.send().await.is_ok()
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let mut made = 0;
+        for writer in writers {
+            made += u32::from(writer.await.unwrap());
+        }
+        assert_eq!(made, 1, "round {round}");
+    }
+    cloud.stop().await.unwrap();
+}

@@ -1,6 +1,7 @@
 //! The six actions, each observe, decide, act; and the case they work on.
 
 mod apply;
+mod news;
 mod plan;
 mod resume;
 mod rollback;
@@ -73,12 +74,19 @@ impl Case {
         }
     }
 
-    async fn set_state(&mut self, ledger: &Ledger, state: PlanState) -> Result<(), Failure> {
-        if self.state() != state {
-            self.summary.item.state = state;
-            ledger.put_summary(&mut self.summary).await?;
+    /// Enters a state. People are told of one that they care about before it is recorded: a crash in between tells them
+    /// twice, and never leaves them in the dark.
+    async fn enter(&mut self, app: &App, ledger: &Ledger, state: PlanState) -> Result<(), Failure> {
+        let before = self.state();
+        if before == state {
+            return Ok(());
         }
-        Ok(())
+        self.summary.item.state = state;
+        let function_name = &app.config.function_name;
+        if let Some(alert) = news::of(before, &self.summary.item, function_name)? {
+            app.alerts.send(&alert).await?;
+        }
+        Ok(ledger.put_summary(&mut self.summary).await?)
     }
 
     /// The snapshot the plan was made from.

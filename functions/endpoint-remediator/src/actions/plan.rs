@@ -1,7 +1,5 @@
 //! `plan`: look at the VPC, write down what would be done, tell people.
 
-use std::collections::BTreeMap;
-
 use jiff::ToSpan;
 use serde_json::{Value, json};
 use tollkeeper::aws::{Alert, Versioned};
@@ -9,6 +7,7 @@ use tollkeeper::finding::Finding;
 use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
+use super::news;
 use crate::app::App;
 use crate::asked;
 use crate::emit::{self, Emitted, Format};
@@ -224,29 +223,14 @@ async fn tell(
     Ok(body.text)
 }
 
-/// The attribute `kind` keeps this message away from the subscription that hands findings to this function.
 fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
-    let attributes = BTreeMap::from([
-        ("kind", "plan".to_owned()),
-        ("state", word(summary.state).to_owned()),
-        ("account", summary.account.clone()),
-        ("region", summary.region.clone()),
-    ]);
-    Ok(Alert {
-        subject: format!(
-            "Plan waits for approval: {}, {} a month ({})",
-            summary.services.join(", "),
-            summary.monthly_cost,
-            summary.plan_id
-        ),
-        text: text.to_owned(),
-        json: serde_json::to_value(summary).map_err(|cause| Failure::Json {
-            what: "the plan's summary",
-            cause,
-        })?,
-        attributes,
-        ..Alert::default()
-    })
+    let subject = format!(
+        "Plan waits for approval: {}, {} a month ({})",
+        summary.services.join(", "),
+        summary.monthly_cost,
+        summary.plan_id
+    );
+    news::alert(summary, subject, text.to_owned())
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ async fn under_lock(
     lock: &Lock,
     call: &Call,
 ) -> Result<Value, Failure> {
-    case.set_state(ledger, PlanState::RollingBack).await?;
+    case.enter(app, ledger, PlanState::RollingBack).await?;
     let plan_id = case.stored.plan_id.clone();
     let journal = PlanJournal {
         ledger,
@@ -68,7 +68,7 @@ async fn under_lock(
             reply["note"] = json!("out of time: call rollback again, it goes on from the journal");
         }
         Ok(Outcome::Finished) => {
-            case.set_state(ledger, PlanState::RolledBack).await?;
+            case.enter(app, ledger, PlanState::RolledBack).await?;
             tracing::info!(plan_id, "plan rolled back");
         }
         Err(error) => {
@@ -78,7 +78,10 @@ async fn under_lock(
                 .emit((app.clock)());
             // The ledger's own failure leaves the state as it is: calling again goes on.
             if !matches!(error, EngineError::Store(_)) {
-                case.set_state(ledger, PlanState::Failed).await?;
+                // What went wrong with the network counts more than that nobody could be told.
+                if let Err(error) = case.enter(app, ledger, PlanState::Failed).await {
+                    tracing::error!(plan_id, error = %error, "failure neither told nor recorded");
+                }
             }
             return Err(error.into());
         }

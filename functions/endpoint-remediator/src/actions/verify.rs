@@ -38,7 +38,7 @@ pub(crate) async fn verify(app: &App, plan_id: &str) -> Result<Value, Failure> {
         // When it was deployed is not known: the first time it was seen.
         case.summary.item.applied_at.get_or_insert((app.clock)());
     }
-    case.set_state(&ledger, state).await?;
+    case.enter(app, &ledger, state).await?;
     tracing::info!(plan_id, verified, "plan verified");
     Ok(json!({
         "plan_id": plan_id, "state": word(case.state()), "verified": verified,

@@ -22,7 +22,7 @@ use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
 pub(crate) use interface::group_name;
 use policy::{make_policies, normalise_policies};
-pub(crate) use text::{Commands, Promise, text};
+pub(crate) use text::{Commands, Promise, call, text};
 
 const SCHEMA: &str = "plan-body/v1";
 

@@ -50,7 +50,7 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
     section(
         &mut out,
         "Then, to apply",
-        &[call(commands, "apply", &sealed.id)],
+        &[call(&commands.function_name, "apply", &sealed.id)],
     );
     out
 }
@@ -158,14 +158,17 @@ fn undo(sealed: &Sealed, commands: &Commands) -> String {
     } else {
         "In reverse, only what it made or changed; the way through the NAT gateway stays there all the time."
     };
-    format!("{how}\n  {}", call(commands, "rollback", &sealed.id))
+    format!(
+        "{how}\n  {}",
+        call(&commands.function_name, "rollback", &sealed.id)
+    )
 }
 
-fn call(commands: &Commands, action: &str, plan_id: &str) -> String {
+/// The command that asks the function for an action on a plan.
+pub(crate) fn call(function_name: &str, action: &str, plan_id: &str) -> String {
     format!(
-        "aws lambda invoke --function-name {} --cli-binary-format raw-in-base64-out --payload \
-         '{{\"action\":\"{action}\",\"plan_id\":\"{plan_id}\"}}' /dev/stdout",
-        commands.function_name
+        "aws lambda invoke --function-name {function_name} --cli-binary-format raw-in-base64-out --payload \
+         '{{\"action\":\"{action}\",\"plan_id\":\"{plan_id}\"}}' /dev/stdout"
     )
 }
 

@@ -14,5 +14,6 @@ mod limiter;
 mod nights;
 mod policies;
 mod remediation;
+mod runbook;
 mod samples;
 mod support;

@@ -262,6 +262,17 @@ async fn without_flow_logs_the_finding_says_what_it_cannot_know() {
     );
 }
 
+#[tokio::test]
+async fn a_call_that_hangs_is_tried_again_within_the_night() {
+    let story = Story::up_to_the_leak("nights-slow").await;
+    let detector = story.detector("none").await;
+    let front = story.cloud.front();
+    front.fail_next("sns", "Publish", 1, Fault::Timeout);
+    night(&detector, LEAK_DAY).await.unwrap();
+    assert_eq!(front.calls("sns", "Publish"), 2, "one was never answered");
+    assert_eq!(story.findings().len(), 1);
+}
+
 /// Kills the detector while it waits for a call to be answered.
 async fn killed_in(story: &Story, detector: &Function, service: &str, action: &str) {
     let front = story.cloud.front();

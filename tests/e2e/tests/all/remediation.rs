@@ -219,6 +219,17 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
         .act_until_done("rollback", &plan, "rolling_back")
         .await;
     assert_eq!(rolled_back["state"], "rolled_back");
+    let told: Vec<String> = story
+        .cloud
+        .sns_messages(&story.world.topic_arn)
+        .iter()
+        .filter(|message| message.message("lambda").contains(&plan.plan_id))
+        .map(|message| {
+            let summary: Value = serde_json::from_str(message.message("lambda")).unwrap();
+            summary["state"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(told, ["planned", "applied", "rolled_back"]);
     assert_eq!(
         story.world.observe().await.unwrap(),
         before,

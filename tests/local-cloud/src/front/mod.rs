@@ -8,8 +8,10 @@
 //! | `cloudwatch` | the protocol the SDK speaks (CBOR) is not served |
 //! | `service_filter` | DescribeVpcEndpointServices fails on the filter `service-name` |
 //! | `cost_explorer` | GetCostAndUsage answers from a queue, whatever was asked |
+//! | one table write at a time | a condition is looked at and written after in two steps: two writers can both hold it |
 //!
-//! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go. Besides, the front
+//! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go (but for
+//! the last one, which shows by chance). Besides, the front
 //! records what was published to SNS and what was called how often, and makes calls fail on demand. It knows nothing of
 //! the functions under test.
 
@@ -60,6 +62,8 @@ struct Shared {
     event_sources: event_sources::Mappings,
     cost_explorer: Arc<CostExplorer>,
     sns: sns::Recorder,
+    /// One write at a time: moto looks at a condition and writes in two steps, between which another thread may write too.
+    table_writes: tokio::sync::Mutex<()>,
 }
 
 impl Front {
@@ -78,6 +82,7 @@ impl Front {
             event_sources: event_sources::Mappings::default(),
             cost_explorer: Arc::default(),
             sns: sns::Recorder::default(),
+            table_writes: tokio::sync::Mutex::default(),
         });
         let routes = Router::new().fallback(serve).with_state(state.clone());
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -177,6 +182,13 @@ async fn answer(shared: &Shared, call: &Call) -> Response {
         }
         ("ce", "GetCostAndUsage") => shared.cost_explorer.answer(call),
         ("monitoring", _) if call.is_cbor() => cloudwatch::answer(&shared.upstream, call).await,
+        (
+            "dynamodb",
+            "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems",
+        ) => {
+            let _alone = shared.table_writes.lock().await;
+            shared.upstream.forward(call).await
+        }
         ("sns", "Publish") => shared.sns.publish(&shared.upstream, call).await,
         _ => shared.upstream.forward(call).await,
     }

@@ -1,0 +1,147 @@
+//! What people are told when a plan's state changes; what machines get is the summary.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tollkeeper::aws::Alert;
+use tollkeeper::plan::{PlanState, PlanSummary};
+
+use crate::failure::{Failure, word};
+use crate::plan::call;
+
+/// The message about a plan that was in state `before`; `None` for a change that nobody has to know of. `summary` has the
+/// new state.
+pub(super) fn of(
+    before: PlanState,
+    summary: &PlanSummary,
+    function_name: &str,
+) -> Result<Option<Alert>, Failure> {
+    let id = &summary.plan_id;
+    let command = |action| format!("  {}\n", call(function_name, action, id));
+    let undo = format!(
+        "Should anybody miss a service, this takes it back, last step first:\n{}",
+        command("rollback")
+    );
+    let (what, text) = match (before, summary.state) {
+        (PlanState::Verified, PlanState::Applied) => (
+            "is no longer as planned",
+            format!(
+                "It was read back as planned before, and is not any more: somebody changed what it made. What differs:\n{}",
+                command("verify")
+            ),
+        ),
+        (_, PlanState::Applied) => (
+            "is applied",
+            format!(
+                "All its steps are done; the traffic is on the new path. Read it back:\n{}{undo}",
+                command("verify")
+            ),
+        ),
+        (_, PlanState::Verified) => (
+            "is verified",
+            format!("Every step was read back as planned. The next nights measure the saving.\n{undo}"),
+        ),
+        (_, PlanState::RolledBack) => (
+            "is rolled back",
+            "What it made is gone and what it changed is as it was before; traffic takes the NAT gateway again.\n"
+                .to_owned(),
+        ),
+        (_, PlanState::Failed) => (
+            "could not be undone",
+            format!(
+                "A step of the way back was refused. Which, and why:\n{}Remove the obstacle, then this goes on from there:\n{}",
+                command("status"),
+                command("rollback")
+            ),
+        ),
+        (_, PlanState::Planned | PlanState::Applying | PlanState::RollingBack) => return Ok(None),
+    };
+    let services = summary.services.join(", ");
+    let mut body = format!(
+        "Plan {id} for {services} in {} ({}, account {}) {what}.\n{text}",
+        summary.vpc_id, summary.region, summary.account
+    );
+    if let Some(incident) = &summary.incident_id {
+        // Writing to a String does not fail.
+        let _ = writeln!(body, "It was to end incident {incident}.");
+    }
+    Ok(Some(alert(
+        summary,
+        format!("Plan {what}: {services} in {} ({id})", summary.vpc_id),
+        body,
+    )?))
+}
+
+/// The attribute `kind` keeps these messages away from the subscription that hands findings to this function.
+pub(super) fn alert(
+    summary: &PlanSummary,
+    subject: String,
+    text: String,
+) -> Result<Alert, Failure> {
+    Ok(Alert {
+        subject,
+        text,
+        json: serde_json::to_value(summary).map_err(|cause| Failure::Json {
+            what: "the plan's summary",
+            cause,
+        })?,
+        attributes: BTreeMap::from([
+            ("kind", "plan".to_owned()),
+            ("state", word(summary.state).to_owned()),
+            ("account", summary.account.clone()),
+            ("region", summary.region.clone()),
+        ]),
+        ..Alert::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(before: PlanState, after: PlanState) -> Option<Alert> {
+        let golden = include_str!("../../../../events/contracts/plan-planned.json");
+        let mut summary: PlanSummary = serde_json::from_str(golden).unwrap();
+        summary.state = after;
+        of(before, &summary, "endpoint-remediator").unwrap()
+    }
+
+    #[test]
+    fn people_are_told_of_every_end_and_of_no_step_on_the_way() {
+        use PlanState::{Applied, Applying, Failed, Planned, RolledBack, RollingBack, Verified};
+        for (before, after, what) in [
+            (Planned, Applying, None),
+            (Applying, Applied, Some("is applied")),
+            (Applied, Verified, Some("is verified")),
+            (Verified, Applied, Some("is no longer as planned")),
+            (Verified, RollingBack, None),
+            (RollingBack, RolledBack, Some("is rolled back")),
+            (RollingBack, Failed, Some("could not be undone")),
+        ] {
+            let alert = told(before, after);
+            let subject = alert.as_ref().map(|alert| alert.subject.as_str());
+            assert_eq!(
+                subject.map(|subject| subject.split(':').next().unwrap()),
+                what.map(|what| format!("Plan {what}")).as_deref(),
+                "{before:?} to {after:?}"
+            );
+            if let Some(alert) = alert {
+                assert_eq!(alert.attributes["kind"], "plan");
+                assert_eq!(alert.json["state"], alert.attributes["state"]);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_reads_that_a_plan_is_applied_knows_how_to_check_it_and_how_to_go_back() {
+        let alert = told(PlanState::Applying, PlanState::Applied).unwrap();
+        insta::assert_snapshot!(alert.text, @r#"
+        Plan plan-7dcb2ed650262362 for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) is applied.
+        All its steps are done; the traffic is on the new path. Read it back:
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"verify","plan_id":"plan-7dcb2ed650262362"}' /dev/stdout
+        Should anybody miss a service, this takes it back, last step first:
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-7dcb2ed650262362"}' /dev/stdout
+        It was to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+        "#);
+    }
+}
