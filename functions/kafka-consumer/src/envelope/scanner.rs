@@ -246,34 +246,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// A whole number that is not negative; `None` for any other value, which is stepped over.
-    #[inline]
     pub(super) fn count(&mut self) -> Result<Option<i64>, Broken> {
         self.peek()?;
-        let mut number = 0_i64;
-        let mut digits = 0;
-        for byte in self.rest() {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-            digits += 1;
-        }
-        let written = self.at..self.at + digits;
-        let behind = self.text.get(written.end).copied().ok_or(Broken)?;
-        if digits == 0 || !ends_scalar(behind) {
-            self.skip()?;
-            return Ok(None);
-        }
-        self.at = written.end;
-        if written.len() < SURE_DIGITS {
+        let start = *self;
+        if let Some(number) = self.digits()
+            && ends_scalar(self.byte()?)
+        {
             return Ok(Some(number));
         }
+        *self = start;
+        let written = self.skip()?;
         // All digits: ASCII.
-        let digits = self
-            .text
-            .get(written)
-            .and_then(|text| std::str::from_utf8(text).ok());
+        let digits = written.iter().all(u8::is_ascii_digit).then_some(written);
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         Ok(digits.and_then(|digits| digits.parse().ok()))
     }
 
