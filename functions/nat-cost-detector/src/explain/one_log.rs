@@ -40,10 +40,7 @@ pub fn one_log_each(day: Day, logs: BTreeMap<String, DayTraffic>) -> Counted {
     counted
 }
 
-fn one_each(mut logs: Vec<Hours>, twice: &mut BTreeSet<String>) -> Hours {
-    if logs.len() < 2 {
-        return logs.pop().unwrap_or_default();
-    }
+fn one_each(logs: Vec<Hours>, twice: &mut BTreeSet<String>) -> Hours {
     let mut told: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     for (number, log) in logs.iter().enumerate() {
         for ((name, _), traffic) in log {
@@ -62,38 +59,28 @@ fn one_each(mut logs: Vec<Hours>, twice: &mut BTreeSet<String>) -> Hours {
             .filter(|(_, logs)| logs.iter().filter(|bytes| **bytes != (0, 0)).count() > 1)
             .map(|(interface, _)| interface.clone()),
     );
-    // Those that tell most come first; an hour is taken from the first that has it.
-    let mut hours_of: BTreeSet<(String, Hour)> = BTreeSet::new();
-    let mut out = Hours::new();
-    for rank in 0..logs.len() {
-        let mut taken = BTreeSet::new();
-        for (number, log) in logs.iter_mut().enumerate() {
-            for ((name, hour), traffic) in std::mem::take(log) {
-                let place = told.get(interface(&name)).map(|bytes| place(bytes, number));
-                if place != Some(rank) {
-                    log.insert((name, hour), traffic);
-                    continue;
-                }
-                let key = (interface(&name).to_owned(), hour);
-                if !hours_of.contains(&key) {
-                    taken.insert(key);
-                    out.insert((name, hour), traffic);
-                }
+    let mut chosen: BTreeMap<(String, Hour), usize> = BTreeMap::new();
+    for (number, log) in logs.iter().enumerate() {
+        for (name, hour) in log.keys() {
+            let interface = interface(name);
+            let tells = |number: usize| told.get(interface).and_then(|logs| logs.get(number));
+            let best = chosen
+                .entry((interface.to_owned(), *hour))
+                .or_insert(number);
+            if tells(number) > tells(*best) {
+                *best = number;
             }
         }
-        hours_of.append(&mut taken);
     }
-    out
-}
-
-/// How many logs tell more of an interface than this one; of equals the first.
-fn place(bytes: &[(u64, u64)], number: usize) -> usize {
-    let own = bytes.get(number).copied().unwrap_or_default();
-    bytes
-        .iter()
-        .enumerate()
-        .filter(|(other, bytes)| **bytes > own || (**bytes == own && *other < number))
-        .count()
+    let is_chosen = |number: usize, name: &str, hour: Hour| {
+        chosen.get(&(interface(name).to_owned(), hour)) == Some(&number)
+    };
+    let mut hours = Hours::new();
+    for (number, log) in logs.into_iter().enumerate() {
+        let own = log.into_iter();
+        hours.extend(own.filter(|((name, hour), _)| is_chosen(number, name, *hour)));
+    }
+    hours
 }
 
 /// The interface of a gateway's or of a [`Crossing`]'s sums.
@@ -195,19 +182,27 @@ mod tests {
 
     #[test]
     fn all_ways_of_an_instances_traffic_come_from_the_same_log() {
-        let crossing = |ways: &[&str]| {
+        let crossing = |ways: &[(&str, u64)]| {
             let mut log = DayTraffic::empty(day());
-            for way in ways {
+            for (way, bytes) in ways {
                 let key = (format!("eni-1|{way}"), hour_of("2026-10-13T12"));
-                log.instances.insert(key, traffic(&[("A|x|S3|", 60)], 0));
+                log.instances
+                    .insert(key, traffic(&[("A|x|S3|", *bytes)], 0));
             }
             log
         };
+        // Of one way the first log tells more, of all the second does.
         let logs = [
-            ("fl-a", crossing(&[""])),
-            ("fl-b", crossing(&["", "path 1"])),
+            ("fl-a", crossing(&[("", 80)])),
+            ("fl-b", crossing(&[("", 60), ("path 1", 60)])),
         ];
         let counted = one_log_each(day(), logs.map(|(id, log)| (id.to_owned(), log)).into());
-        assert_eq!(counted.traffic.instances.len(), 2, "both of the second log");
+        let bytes: Vec<u64> = counted
+            .traffic
+            .instances
+            .values()
+            .map(|traffic| traffic.cells["A|x|S3|"].bytes)
+            .collect();
+        assert_eq!(bytes, [60, 60]);
     }
 }
