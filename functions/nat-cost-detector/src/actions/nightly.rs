@@ -7,6 +7,7 @@
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 use tollkeeper::aws::Alerts;
@@ -185,24 +186,28 @@ impl Tally {
                 .iter()
                 .filter(|verdict| verdict.anomalous && verdict.day == day)
         };
-        let dollars: f64 = anomalous().filter_map(excess_dollars).sum();
+        let dollars: Decimal = anomalous().filter_map(excess_dollars).sum();
         Metrics::of("nat-cost-detector")
             .count("Anomalies", anomalous().count() as u64)
             .count("PlacesFailed", self.failed.len() as u64)
-            .value("ExcessDollars", Unit::None, dollars)
+            .value(
+                "ExcessDollars",
+                Unit::None,
+                dollars.to_f64().unwrap_or_default(),
+            )
             .count("CostExplorerPages", u64::from(pages.pages))
             .property("day", day.to_string())
             .emit(now);
     }
 }
 
-fn excess_dollars(verdict: &SeriesVerdict) -> Option<f64> {
+fn excess_dollars(verdict: &SeriesVerdict) -> Option<Decimal> {
     let usage_type = UsageType::ALL
         .into_iter()
         .find(|usage| usage.suffix() == verdict.series)?;
     let prices = prices::for_region(&verdict.region).ok()?;
     let excess = verdict.observed?.saturating_sub(verdict.expected);
-    usage_type.price(excess, prices)?.to_f64()
+    usage_type.price(excess, prices)
 }
 
 #[cfg(test)]

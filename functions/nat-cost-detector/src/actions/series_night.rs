@@ -52,10 +52,8 @@ impl SeriesDay for SeriesNight<'_> {
     fn open(&self, incidents: &[Incident]) -> Incident {
         let verdict = self.verdict(incidents);
         let volume = self.observed.volume();
-        let nats = &self.observed.network.nats;
         let baseline = Baseline {
             weekdays: verdict.weekdays,
-            nat_gateway_ids: nats.iter().map(|nat| nat.id.clone()).collect(),
             history_days: verdict.history_days as u64,
             excess: volume.saturating_sub(verdict.range.expected),
         };

@@ -37,16 +37,11 @@ pub fn judge(
         expected,
         high: most.max(expected),
     };
-    let excess = observed.saturating_sub(expected);
-    let price = Decimal::from(excess) * hour;
-    let percent = Decimal::from(expected) * gates.percent / Decimal::ONE_HUNDRED;
     // One gateway more than the most is what raises a score by one.
     let step = (range.high - expected).max(HOURS);
     let signed = Decimal::from(observed) - Decimal::from(expected);
     Verdict {
-        anomalous: observed > range.high
-            && price >= gates.dollars
-            && Decimal::from(excess) >= percent,
+        anomalous: range.is_exceeded(observed, gates, |excess| Decimal::from(excess) * hour),
         score: (signed / Decimal::from(step)).round_dp(2),
         weekdays: [range; 7],
         range,

@@ -55,7 +55,7 @@ pub struct Gates {
     pub percent: Decimal,
 }
 
-/// Usual range of a day, bytes.
+/// Usual range of a day: bytes, or hours of gateways.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// Lower end.
@@ -67,13 +67,16 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether a volume is so far above that it is significant and matters.
-    pub fn is_exceeded(&self, bytes: u64, gates: Gates, prices: &RegionPrices) -> bool {
-        let excess = bytes.saturating_sub(self.expected);
+    /// Whether a quantity is so far above that it is significant and matters; `price` is that of an excess, dollars.
+    pub fn is_exceeded(
+        &self,
+        quantity: u64,
+        gates: Gates,
+        price: impl FnOnce(u64) -> Decimal,
+    ) -> bool {
+        let excess = quantity.saturating_sub(self.expected);
         let percent = Decimal::from(self.expected) * gates.percent / Decimal::ONE_HUNDRED;
-        bytes > self.high
-            && prices.nat_bytes(excess) >= gates.dollars
-            && Decimal::from(excess) >= percent
+        quantity > self.high && price(excess) >= gates.dollars && Decimal::from(excess) >= percent
     }
 }
 
@@ -139,7 +142,8 @@ pub fn detect_after(
     let range = as_range(judgement.range());
     let weighed = judgement.weigh(observed);
     Verdict {
-        anomalous: weighed.score > 1.0 && range.is_exceeded(observed, gates, prices),
+        anomalous: weighed.score > 1.0
+            && range.is_exceeded(observed, gates, |excess| prices.nat_bytes(excess)),
         score: decimal(weighed.score),
         weekdays: std::array::from_fn(|weekday| as_range(judgement.weekday(weekday))),
         range,
@@ -199,7 +203,7 @@ impl Reported {
 
 fn all_new(day: Day, observed: u64, gates: Gates, prices: &RegionPrices) -> Verdict {
     let range = Range::default();
-    let anomalous = range.is_exceeded(observed, gates, prices);
+    let anomalous = range.is_exceeded(observed, gates, |excess| prices.nat_bytes(excess));
     Verdict {
         anomalous,
         score: if anomalous {

@@ -130,7 +130,6 @@ impl SeriesDay for Opens {
     fn open(&self, _: &[Incident]) -> Incident {
         let baseline = Baseline {
             weekdays: Default::default(),
-            nat_gateway_ids: Vec::new(),
             history_days: 70,
             excess: 1,
         };

@@ -15,7 +15,6 @@ pub mod saving;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tollkeeper::finding::{Finding, Severity, State};
 use tollkeeper::prices::RegionPrices;
@@ -73,8 +72,6 @@ pub struct Incident {
 pub struct Baseline {
     /// Usual range of each weekday, Monday first.
     pub weekdays: [Range; 7],
-    /// NAT gateways that existed.
-    pub nat_gateway_ids: Vec<String>,
     /// Days of history it rests on.
     pub history_days: u64,
     /// What moved: the first day's excess.
@@ -231,13 +228,10 @@ pub fn usual(volumes: &BTreeMap<Day, u64>, incidents: &[Incident]) -> BTreeMap<D
 impl Evidence<'_> {
     /// Whether a quantity is above a range by so much that it matters.
     fn exceeds(&self, range: Range, quantity: u64) -> bool {
-        let excess = quantity.saturating_sub(range.expected);
-        let price = self
-            .usage_type
-            .price(excess, self.prices)
-            .unwrap_or_default();
-        let percent = Decimal::from(range.expected) * self.gates.percent / Decimal::ONE_HUNDRED;
-        quantity > range.high && price >= self.gates.dollars && Decimal::from(excess) >= percent
+        let price = |excess| self.usage_type.price(excess, self.prices);
+        range.is_exceeded(quantity, self.gates, |excess| {
+            price(excess).unwrap_or_default()
+        })
     }
 
     /// Whether a day is known, after the opening, and within the frozen range.

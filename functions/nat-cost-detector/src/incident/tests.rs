@@ -59,7 +59,6 @@ fn turn(latest: Option<&Incident>, at: i64, volumes: &[(i64, u64)], anomalous: b
 fn open() -> Incident {
     let baseline = Baseline {
         weekdays: [range(); 7],
-        nat_gateway_ids: vec!["nat-a".to_owned()],
         history_days: 70,
         excess: 900 * GB,
     };
