@@ -424,9 +424,14 @@ async fn a_nat_gateway_names_its_interface_and_the_interface_is_described() {
 async fn of_many_writers_at_once_one_makes_an_item() {
     let cloud = cloud().await;
     let dynamodb = table(&cloud).await;
-    for round in 0..20 {
-        let writers = (0..8).map(|writer| {
-            let dynamodb = dynamodb.clone();
+    // The longer a condition takes, the wider moto's gap between looking and writing.
+    let absent: Vec<String> = (0..150)
+        .map(|name| format!("attribute_not_exists(a{name})"))
+        .collect();
+    let condition = format!("attribute_not_exists(pk) AND {}", absent.join(" AND "));
+    for round in 0..10 {
+        let writers = (0..16).map(|writer| {
+            let (dynamodb, condition) = (dynamodb.clone(), condition.clone());
             tokio::spawn(async move {
                 let text = |text: String| AttributeValue::S(text);
                 let put = dynamodb
@@ -435,7 +440,7 @@ async fn of_many_writers_at_once_one_makes_an_item() {
                     .item("pk", text(format!("round {round}")))
                     .item("sk", text("lock".to_owned()))
                     .item("writer", text(format!("{writer}")))
-                    .condition_expression("attribute_not_exists(pk)");
+                    .condition_expression(condition);
                 put.send().await.is_ok()
             })
         });

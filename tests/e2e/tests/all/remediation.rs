@@ -1,8 +1,9 @@
 //! From the finding to the closed incident: plan, approval, apply, verify, the saving; and the way back.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use local_cloud::{Function, Reply, wait};
+use local_cloud::{Fault, Function, Reply, wait};
 use serde_json::{Value, json};
 use tollkeeper::finding::State;
 use tollkeeper::plan::{PlanState, PlanSummary};
@@ -190,7 +191,10 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
     };
     let (reply, ()) = tokio::join!(engine.act("apply", &plan), killer);
     assert!(matches!(reply, Reply::Crashed { .. }), "{reply:?}");
-    // Nobody has to call again: the schedule does, and finds what was left.
+    // Nobody has to call again: the schedule does, and finds what was left. Once it may not look: it says so, and the
+    // next one goes on.
+    front.fail_next("ec2", "DescribeVpcs", 1, Fault::Denied);
+    let stuck = RefCell::new(Vec::new());
     let resumed = wait::until(PATIENCE, async || {
         let event = event("endpoint-remediator/resume.json");
         let reply = engine.remediator.invoke(&event).await.unwrap();
@@ -198,10 +202,18 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
         let [plan_of_reply] = reply["resumed"].as_array().unwrap().as_slice() else {
             panic!("one plan is under way: {reply}");
         };
-        assert_eq!(plan_of_reply["error"], Value::Null, "{reply}");
+        let refusal = plan_of_reply["error_type"].as_str().map(str::to_owned);
+        stuck.borrow_mut().extend(refusal);
         (plan_of_reply["state"] == "applied").then_some(())
     });
     resumed.await.expect("the plan was never resumed");
+    assert_eq!(stuck.into_inner(), ["Network.Refused"]);
+    let metrics = engine.remediator.metrics();
+    let counted = metrics
+        .iter()
+        .filter(|line| line["RemediationsStuck"].as_f64() > Some(0.0))
+        .count();
+    assert_eq!(counted, 1, "the alarm's metric");
     let after = plans(&story).await.remove(0);
     assert_eq!(after.state, PlanState::Applied);
     let endpoints: Vec<_> = after
