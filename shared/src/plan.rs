@@ -88,6 +88,9 @@ pub struct PlanSummary {
     /// When it was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_at: Option<Timestamp>,
+    /// Why it went back by itself; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Endpoints it created or took into use.
     #[serde(default)]
     pub endpoints: Vec<PlannedEndpoint>,

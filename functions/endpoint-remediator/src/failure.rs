@@ -56,6 +56,15 @@ pub(crate) enum Failure {
         "the network is not the one the plan was made for ({changes}): no further step was done; make a new plan"
     )]
     WorldMoved { changes: String },
+    #[error(
+        "plan {plan_id} could not be applied: {cause}; what it had done {}",
+        if *is_undone { "was undone, the network is as it was before" } else { "is being undone: `resume` goes on with it" }
+    )]
+    ApplyFailed {
+        plan_id: String,
+        is_undone: bool,
+        cause: Box<EngineError>,
+    },
     #[error(transparent)]
     NotExpressible(#[from] NotExpressible),
     #[error(transparent)]
@@ -86,6 +95,7 @@ impl Fault for Failure {
             Self::Plan(PlanError::Request { .. }) => "Request.Malformed",
             Self::Plan(PlanError::Policy { .. }) => "Policy.Refused",
             Self::Plan(PlanError::NotCanonical(_)) | Self::Json { .. } => "Plan.Unreadable",
+            Self::ApplyFailed { .. } => "Apply.Failed",
             Self::NotExpressible(_) => "Plan.NotExpressible",
             Self::TooManyChanges { .. } => "Plan.TooManyChanges",
             Self::NoPlan { .. } => "Plan.NotFound",

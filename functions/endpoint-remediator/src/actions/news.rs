@@ -9,6 +9,9 @@ use tollkeeper::plan::{PlanState, PlanSummary};
 use crate::failure::{Failure, word};
 use crate::plan::call;
 
+const AS_BEFORE: &str = "What it made is gone and what it changed is as it was before; traffic takes the NAT gateway \
+                         again.";
+
 /// The message about a plan that was in state `before`; `None` for a change that nobody has to know of. `summary` has the
 /// new state.
 pub(super) fn of(
@@ -39,13 +42,17 @@ pub(super) fn of(
         ),
         (_, PlanState::Verified) => (
             "is verified",
-            format!("Every step was read back as planned. The next nights measure the saving.\n{undo}"),
+            format!(
+                "Every step was read back as planned. The next nights measure the saving.\n{undo}"
+            ),
         ),
-        (_, PlanState::RolledBack) => (
-            "is rolled back",
-            "What it made is gone and what it changed is as it was before; traffic takes the NAT gateway again.\n"
-                .to_owned(),
-        ),
+        (_, PlanState::RolledBack) => match &summary.failure {
+            None => ("is rolled back", format!("{AS_BEFORE}\n")),
+            Some(failure) => (
+                "went back by itself",
+                format!("Why: {failure}\n{AS_BEFORE} Remove the obstacle, then plan anew.\n"),
+            ),
+        },
         (_, PlanState::Failed) => (
             "could not be undone",
             format!(
@@ -130,6 +137,26 @@ mod tests {
                 assert_eq!(alert.json["state"], alert.attributes["state"]);
             }
         }
+    }
+
+    #[test]
+    fn a_plan_that_went_back_by_itself_says_why() {
+        let golden = include_str!("../../../../events/contracts/plan-planned.json");
+        let mut summary: PlanSummary = serde_json::from_str(golden).unwrap();
+        summary.state = PlanState::RolledBack;
+        summary.failure = Some(
+            "step 3 (…): EC2 CreateVpcEndpoint failed (VpcEndpointLimitExceeded): full".to_owned(),
+        );
+        let alert = of(PlanState::RollingBack, &summary, "endpoint-remediator")
+            .unwrap()
+            .unwrap();
+        insta::assert_snapshot!(alert.subject, @"Plan went back by itself: lambda, s3, sts in vpc-1 (plan-7dcb2ed650262362)");
+        insta::assert_snapshot!(alert.text, @r"
+        Plan plan-7dcb2ed650262362 for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) went back by itself.
+        Why: step 3 (…): EC2 CreateVpcEndpoint failed (VpcEndpointLimitExceeded): full
+        What it made is gone and what it changed is as it was before; traffic takes the NAT gateway again. Remove the obstacle, then plan anew.
+        It was to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
+        ");
     }
 
     #[test]

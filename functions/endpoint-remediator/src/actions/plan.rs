@@ -199,6 +199,7 @@ pub(crate) fn summary(sealed: &Sealed, now: jiff::Timestamp) -> PlanSummary {
         state: PlanState::Planned,
         created_at: now,
         applied_at: None,
+        failure: None,
         endpoints: plan.endpoints.clone(),
         monthly_cost: plan.monthly_cost.clone(),
     }

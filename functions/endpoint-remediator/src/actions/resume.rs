@@ -18,6 +18,8 @@ use crate::store::StoreError;
 enum Outcome {
     /// Where it is now.
     Went(Value),
+    /// A step failed for good, and what was done is undone or about to be: nobody is needed.
+    GaveUp(Failure),
     /// Another run is at it, or at its VPC.
     Held,
     /// Why it cannot go on.
@@ -64,6 +66,7 @@ async fn go_on(app: &App, plan: &PlanSummary, call: &Call) -> Outcome {
     match result {
         Ok(reply) => Outcome::Went(reply["state"].clone()),
         Err(Failure::Store(StoreError::Held { .. })) => Outcome::Held,
+        Err(failure @ Failure::ApplyFailed { .. }) => Outcome::GaveUp(failure),
         Err(failure) => Outcome::Stuck(failure),
     }
 }
@@ -74,7 +77,7 @@ impl Outcome {
             Self::Went(state) => json!({"plan_id": plan_id, "state": state}),
             Self::Held => json!({"plan_id": plan_id, "note": "another run is at this VPC"}),
             Self::Left => json!({"plan_id": plan_id, "note": "left for the next resume"}),
-            Self::Stuck(failure) => json!({
+            Self::GaveUp(failure) | Self::Stuck(failure) => json!({
                 "plan_id": plan_id, "error_type": failure.fault_type(), "error": chain(failure),
             }),
         }

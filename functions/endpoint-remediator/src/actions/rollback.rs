@@ -43,7 +43,8 @@ fn nothing_to_undo(case: &Case) -> Option<Value> {
     }))
 }
 
-async fn under_lock(
+/// Undoes what the journal shows, under a lock that the caller holds.
+pub(super) async fn under_lock(
     app: &App,
     ledger: &Ledger,
     mut case: Case,

@@ -101,6 +101,13 @@ pub(crate) enum EngineError {
     PolicyMoved { step: u32, endpoint: String },
 }
 
+impl EngineError {
+    /// Whether trying again cannot help: the network refused. The ledger's own failures pass.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self, Self::Store(_))
+    }
+}
+
 /// How long to wait between two looks, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {

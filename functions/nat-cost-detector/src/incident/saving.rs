@@ -264,6 +264,7 @@ mod tests {
             state,
             created_at: "2026-10-14T07:00:00Z".parse().unwrap(),
             applied_at: None,
+            failure: None,
             endpoints: vec![endpoint(EndpointKind::Interface)],
             monthly_cost: Money::usd(Decimal::ZERO),
         };

@@ -110,6 +110,20 @@ async fn planned(story: &Story, detector: &Function, engine: &Engine) -> PlanSum
     plans.remove(0)
 }
 
+/// Subject and state of every message about a plan, in order.
+fn told(story: &Story, plan: &PlanSummary) -> Vec<(String, String)> {
+    let messages = story.cloud.sns_messages(&story.world.topic_arn);
+    let about = messages
+        .iter()
+        .filter(|message| message.message("lambda").contains(&plan.plan_id));
+    let parts = about.map(|message| {
+        let summary: Value = serde_json::from_str(message.message("lambda")).unwrap();
+        let state = summary["state"].as_str().unwrap().to_owned();
+        (message.subject.clone().unwrap_or_default(), state)
+    });
+    parts.collect()
+}
+
 #[tokio::test]
 async fn an_approved_plan_closes_the_leak_and_the_incident_with_a_measured_saving() {
     let story = Story::up_to_the_leak("loop").await;
@@ -231,15 +245,9 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
         .act_until_done("rollback", &plan, "rolling_back")
         .await;
     assert_eq!(rolled_back["state"], "rolled_back");
-    let told: Vec<String> = story
-        .cloud
-        .sns_messages(&story.world.topic_arn)
-        .iter()
-        .filter(|message| message.message("lambda").contains(&plan.plan_id))
-        .map(|message| {
-            let summary: Value = serde_json::from_str(message.message("lambda")).unwrap();
-            summary["state"].as_str().unwrap().to_owned()
-        })
+    let told: Vec<String> = told(&story, &plan)
+        .into_iter()
+        .map(|(_, state)| state)
         .collect();
     assert_eq!(told, ["planned", "applied", "rolled_back"]);
     assert_eq!(
@@ -247,4 +255,34 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
         before,
         "as it was before"
     );
+}
+
+#[tokio::test]
+async fn a_step_that_is_refused_for_good_takes_the_others_back() {
+    let story = Story::up_to_the_leak("remediation-refused").await;
+    let (detector, engine) = (story.detector("s3").await, Engine::of(&story).await);
+    let before = story.world.observe().await.unwrap();
+    let plan = planned(&story, &detector, &engine).await;
+    engine.approve(&plan, &plan.plan_hash).await;
+    let front = story.cloud.front();
+    // The first change of an endpoint, when all of them exist already.
+    front.fail_next("ec2", "ModifyVpcEndpoint", 1, Fault::Denied);
+
+    let failed = engine.act("apply", &plan).await.into_result().unwrap_err();
+    assert!(failed.starts_with("Apply.Failed"), "{failed}");
+    assert!(failed.contains("UnauthorizedOperation"), "{failed}");
+    assert!(front.calls("ec2", "CreateVpcEndpoint") >= 1);
+    // Where the call's time does not suffice for the way back, the schedule goes on with it.
+    let undone = wait::until(PATIENCE, async || {
+        let state = plans(&story).await.remove(0).state;
+        if state != PlanState::RolledBack {
+            let resume = event("endpoint-remediator/resume.json");
+            engine.remediator.invoke(&resume).await.unwrap();
+        }
+        (state == PlanState::RolledBack).then_some(())
+    });
+    undone.await.expect("the way back never ended");
+    assert_eq!(story.world.observe().await.unwrap(), before);
+    let (subject, _) = told(&story, &plan).pop().unwrap();
+    assert!(subject.starts_with("Plan went back by itself"), "{subject}");
 }
