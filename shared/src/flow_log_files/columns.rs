@@ -72,8 +72,8 @@ impl ChunkReader for Parts {
 }
 
 impl Layout {
-    /// The columns of a file that records are made of.
-    pub(super) fn of(metadata: &ParquetMetaData) -> Result<Self, ParquetError> {
+    /// The columns of a file that records are made of, `more` of them than sums are.
+    pub(super) fn of(metadata: &ParquetMetaData, more: &[&str]) -> Result<Self, ParquetError> {
         let schema = metadata.file_metadata().schema_descr();
         let matching = schema
             .columns()
@@ -82,7 +82,8 @@ impl Layout {
             .filter_map(|(at, column)| {
                 let name = column.name().replace('_', "-");
                 let plain = column.path().parts().len() == 1 && column.max_rep_level() == 0;
-                (plain && Format::reads(&name)).then_some((at, name))
+                let wanted = Format::reads(&name) || more.contains(&name.as_str());
+                (plain && wanted).then_some((at, name))
             });
         let (columns, names): (Vec<usize>, Vec<String>) = matching.unzip();
         let format = Format::parse(&names.join(" "))

@@ -52,6 +52,8 @@ pub trait Fold: Sized {
     type Watch: Send + Sync + 'static;
     /// What comes of it.
     type Sums: Sums;
+    /// Fields that its records are asked for beside those that sums are made of; of Parquet no others are read.
+    const MORE_FIELDS: &'static [&'static str] = &[];
 
     /// Nothing counted yet.
     fn new(day: Day) -> Self;
@@ -249,7 +251,7 @@ async fn read_parquet<F: Fold>(
     room: &Semaphore,
 ) -> Result<(), Broken> {
     let metadata = Arc::new(footer(object, size).await?);
-    let layout = Arc::new(Layout::of(&metadata)?);
+    let layout = Arc::new(Layout::of(&metadata, F::MORE_FIELDS)?);
     for group in 0..metadata.num_row_groups() {
         let ranges = layout.ranges(metadata.row_group(group));
         let bytes: u64 = ranges.iter().map(|(_, length)| length).sum();
