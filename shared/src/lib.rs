@@ -3,7 +3,8 @@
 //! What two functions need lives here, and nothing else: flow-log records and NAT legs, the labels of AWS
 //! addresses, prices and money, rollup keys, `finding/v1`, `plan/v1`, settings lookup, telemetry and error
 //! reporting. Decisions live in the function that makes them. This crate refuses to know EC2 (minutes of build,
-//! `docs/adr/0006`), and knows DynamoDB and SNS only behind the feature `aws`.
+//! `docs/adr/0006`), knows DynamoDB and SNS only behind the feature `aws`, and files in S3 only behind
+//! `flow-log-files`.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -11,6 +12,8 @@ pub mod canonical;
 pub mod error;
 pub mod finding;
 pub mod flow_log;
+#[cfg(feature = "flow-log-files")]
+pub mod flow_log_files;
 pub mod intern;
 pub mod ledger;
 pub mod money;

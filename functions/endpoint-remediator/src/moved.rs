@@ -48,6 +48,9 @@ fn sections(snapshot: &Snapshot) -> BTreeMap<String, Value> {
         let id = format!("{} ({:?})", item.name, item.kind).to_ascii_lowercase();
         add("offer of", &id, serde_json::to_value(item));
     }
+    for item in &sorted.network_acls {
+        add("network ACL", &item.id, serde_json::to_value(item));
+    }
     all
 }
 
@@ -79,14 +82,18 @@ mod tests {
         let mut now = then.clone();
         now.route_tables[1].default_target = Some("tgw-1".to_owned());
         now.groups.retain(|group| group.id != "sg-brokers");
+        now.network_acls[0].entries.remove(0);
+        now.vpc.dns_servers = vec!["10.0.0.53".to_owned()];
         now.endpoints.push(model::foreign_endpoint(
             "vpce-new",
             "s3",
             EndpointKind::Gateway,
         ));
         insta::assert_snapshot!(differences(&then, &now).join("\n"), @"
+        network ACL acl-default changed (entries)
         route table rtb-a changed (default_target)
         security group sg-brokers is gone
+        vpc vpc-1 changed (dns_servers)
         endpoint vpce-new appeared
         ");
         assert!(differences(&then, &then).is_empty());

@@ -77,7 +77,8 @@ fn contains(outer: &str, inner: &str) -> bool {
     outer_bits <= inner_bits && outer_base & mask == inner_base & mask
 }
 
-fn range(cidr: &str) -> Option<(u32, u32)> {
+/// First address as it is written, and length of an IPv4 range.
+pub(crate) fn range(cidr: &str) -> Option<(u32, u32)> {
     let (base, bits) = cidr.split_once('/')?;
     let base: std::net::Ipv4Addr = base.parse().ok()?;
     let bits = bits.parse().ok().filter(|bits| *bits <= 32)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tollkeeper::canonical::{self, NotCanonical};
 use tollkeeper::plan::EndpointKind;
 
+use crate::acl::NetworkAcl;
 use crate::change::{Change, Direction, Peer};
 use crate::owner::Owner;
 use crate::plan::group_name;
@@ -32,6 +33,9 @@ pub(crate) struct Snapshot {
     pub(crate) groups: Vec<Group>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) services: Vec<Service>,
+    /// Those that guard a subnet.
+    #[serde(default)]
+    pub(crate) network_acls: Vec<NetworkAcl>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,9 @@ pub(crate) struct Vpc {
     pub(crate) cidrs: Vec<String>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
+    /// What its DHCP options name: `AmazonProvidedDNS` or addresses; none without options.
+    #[serde(default)]
+    pub(crate) dns_servers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +57,9 @@ pub(crate) struct Subnet {
     pub(crate) zone: String,
     /// The table it is associated with, the main one where none is named.
     pub(crate) route_table: String,
+    /// IPv4 range; empty for a subnet of IPv6 alone.
+    #[serde(default)]
+    pub(crate) cidr: String,
     /// Changes by the minute, so it is neither hashed nor kept.
     #[serde(skip)]
     pub(crate) free_addresses: u32,
@@ -155,6 +165,7 @@ impl Snapshot {
     #[must_use]
     pub(crate) fn sorted(mut self) -> Self {
         self.vpc.cidrs.sort();
+        self.vpc.dns_servers.sort();
         for table in &mut self.route_tables {
             table.endpoint_routes.sort();
         }
@@ -170,17 +181,29 @@ impl Snapshot {
         for service in &mut self.services {
             service.zones.sort();
         }
+        for acl in &mut self.network_acls {
+            acl.subnets.sort();
+            acl.entries.sort();
+        }
         self.subnets.sort();
         self.route_tables.sort();
         self.groups.sort();
         self.endpoints.sort();
         self.services.sort();
+        self.network_acls.sort();
         self
     }
 
     /// Hash of the sorted network.
     pub(crate) fn hash(&self) -> Result<String, NotCanonical> {
         canonical::hash(&self.clone().sorted())
+    }
+
+    /// The ACL that guards a subnet; EC2 leaves none without.
+    #[cfg_attr(not(test), allow(dead_code, reason = "as `acl`"))]
+    pub(crate) fn acl_of(&self, subnet: &str) -> Option<&NetworkAcl> {
+        let guards = |acl: &&NetworkAcl| acl.subnets.iter().any(|id| id == subnet);
+        self.network_acls.iter().find(guards)
     }
 
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
@@ -320,7 +343,20 @@ mod tests {
     }
 
     #[test]
-    fn free_addresses_do_not_move_the_hash_but_routes_do() {
+    fn the_acl_of_a_subnet_is_the_one_that_names_it() {
+        let mut snapshot = model::snapshot();
+        let mut own = snapshot.network_acls[0].clone();
+        own.id = "acl-own".to_owned();
+        own.subnets = snapshot.network_acls[0].subnets.split_off(3);
+        snapshot.network_acls.push(own);
+        let found = |subnet: &str| snapshot.acl_of(subnet).map(|acl| acl.id.as_str());
+        assert_eq!(found("subnet-private-b"), Some("acl-own"));
+        assert_eq!(found("subnet-private-a"), Some("acl-default"));
+        assert_eq!(found("subnet-elsewhere"), None);
+    }
+
+    #[test]
+    fn free_addresses_do_not_move_the_hash_but_routes_acls_and_dns_servers_do() {
         let snapshot = model::snapshot();
         let mut busy = snapshot.clone();
         busy.subnets[0].free_addresses = 3;
@@ -328,5 +364,11 @@ mod tests {
         let mut moved = snapshot.clone();
         moved.route_tables[0].default_target = Some("tgw-1".to_owned());
         assert_ne!(moved.hash().unwrap(), snapshot.hash().unwrap());
+        let mut guarded = snapshot.clone();
+        guarded.network_acls[0].entries[0].allow = false;
+        assert_ne!(guarded.hash().unwrap(), snapshot.hash().unwrap());
+        let mut resolved = snapshot.clone();
+        resolved.vpc.dns_servers = vec!["10.0.0.53".to_owned()];
+        assert_ne!(resolved.hash().unwrap(), snapshot.hash().unwrap());
     }
 }

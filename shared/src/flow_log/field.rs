@@ -24,10 +24,14 @@ pub(super) enum Field {
     PktSrcService,
     PktDstService,
     TrafficPath,
+    SrcPort,
+    DstPort,
+    Protocol,
+    VpcId,
 }
 
 /// How many they are.
-pub(super) const FIELDS: usize = Field::TrafficPath as usize + 1;
+pub(super) const FIELDS: usize = Field::VpcId as usize + 1;
 /// The column of a field that a format lacks: no line has one there.
 pub(super) const ABSENT: usize = MAX_COLUMNS;
 
@@ -42,7 +46,10 @@ pub(super) fn is_name(word: &[u8]) -> bool {
 
 /// What is done with a field.
 pub(super) enum Use {
+    /// Sums are made of it.
     Read(Field),
+    /// Only some readers ask for it.
+    OnRequest(Field),
     PassOver,
 }
 
@@ -66,9 +73,13 @@ pub(super) fn known(name: &str) -> Option<Use> {
         "resource-id" => Field::ResourceId,
         "next-hop-interface-id" => Field::NextHopInterfaceId,
         "traffic-path" => Field::TrafficPath,
+        "srcport" => return Some(Use::OnRequest(Field::SrcPort)),
+        "dstport" => return Some(Use::OnRequest(Field::DstPort)),
+        "protocol" => return Some(Use::OnRequest(Field::Protocol)),
+        "vpc-id" => return Some(Use::OnRequest(Field::VpcId)),
         // Versions 2, 3, 4, 5, 7, 8, 10 and 11.
-        "version" | "srcport" | "dstport" | "protocol" | "end"
-        | "vpc-id" | "subnet-id" | "instance-id" | "tcp-flags" | "type"
+        "version" | "end"
+        | "subnet-id" | "instance-id" | "tcp-flags" | "type"
         | "region" | "az-id" | "sublocation-type" | "sublocation-id"
         | "flow-direction"
         | "ecs-cluster-arn" | "ecs-cluster-name" | "ecs-container-instance-arn" | "ecs-container-instance-id"

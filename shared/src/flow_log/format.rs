@@ -86,7 +86,7 @@ impl Format {
             if names.iter().take(column).any(|other| other == name) {
                 return Err(FormatError::Twice((*name).to_owned()));
             }
-            if let Use::Read(field) = usage
+            if let Use::Read(field) | Use::OnRequest(field) = usage
                 && let Some(slot) = at.get_mut(field as usize)
             {
                 *slot = column;
@@ -122,7 +122,8 @@ impl Format {
         &self.unknown
     }
 
-    /// Whether a record is made of a field of this name, so that a reader of columns need read no others.
+    /// Whether sums are made of a field of this name, so that a reader of columns need read no others but those that it
+    /// is asked for.
     pub fn reads(name: &str) -> bool {
         matches!(known(name), Some(Use::Read(_)))
     }

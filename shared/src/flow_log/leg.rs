@@ -144,6 +144,41 @@ impl<'a> Record<'a> {
         self.regional_side([src, dst, pkt_src, pkt_dst])
     }
 
+    /// The leg that an interface of a VPC shows of what it exchanges with public addresses, where the VPC's own ranges
+    /// are known: `inside` says which addresses lie in them. Unlike [`Self::instance_side`] it knows an interface's
+    /// secondary addresses, which stand in the packet fields only. Version 2 fields are enough for first addresses.
+    pub fn interface_side(
+        &self,
+        inside: impl Fn(IpAddr) -> bool,
+    ) -> Result<NatSide<'a>, LineError> {
+        match self.status()? {
+            LogStatus::NoData => return Ok(NatSide::NoData),
+            LogStatus::SkipData => return Ok(NatSide::SkipData),
+            LogStatus::Ok => {}
+        }
+        if !self.accepted()? {
+            return Ok(NatSide::Rejected);
+        }
+        let (Some(src), Some(dst)) = (self.word(Field::SrcAddr), self.word(Field::DstAddr)) else {
+            return Ok(NatSide::Outer);
+        };
+        let packet = |field, end| self.word(field).unwrap_or(end);
+        let (pkt_src, pkt_dst) = (
+            packet(Field::PktSrcAddr, src),
+            packet(Field::PktDstAddr, dst),
+        );
+        let [src, dst, pkt_src, pkt_dst] = self.addresses([src, dst, pkt_src, pkt_dst])?;
+        let is_public = |end| !inside(end) && !is_private(end);
+        // The far end is spelt alike on both: another address there is a NAT gateway's.
+        if dst == pkt_dst && inside(pkt_src) && is_public(pkt_dst) {
+            self.upload(pkt_src, pkt_dst)
+        } else if src == pkt_src && inside(pkt_dst) && is_public(pkt_src) {
+            self.download(pkt_dst, pkt_src)
+        } else {
+            Ok(NatSide::Outer)
+        }
+    }
+
     /// Whether a regional NAT gateway recorded.
     pub fn is_regional_nat(&self) -> bool {
         self.word(Field::InterfaceId).is_none()

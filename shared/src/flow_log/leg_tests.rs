@@ -164,3 +164,37 @@ fn an_instances_own_interface_shows_its_public_traffic_even_in_version_2() {
     );
     side("eni-web - - - 1 - SKIPDATA", NatSide::SkipData);
 }
+
+/// What `line` is at an interface of a VPC whose range is 10.0.0.0/16, or of the shared range 100.64.0.0/10.
+fn at_interface(line: &str, check: impl FnOnce(Result<NatSide<'_>, LineError>)) {
+    let format = Format::parse(FIELDS).unwrap();
+    let mut lines = LineReader::new(Some(&format));
+    let record = lines.read(line.as_bytes()).unwrap().unwrap();
+    check(record.interface_side(|address| address.to_string().starts_with("10.0.")));
+}
+
+#[test]
+fn an_interface_of_a_known_vpc_shows_its_secondary_addresses_and_no_gateways_legs() {
+    let expect = |line: &str, expected| at_interface(line, |side| assert_eq!(side, Ok(expected)));
+    // 10.0.1.5 is the interface's first address, 10.0.1.77 another of its own.
+    expect(
+        "5 eni-w 10.0.1.5 52.216.0.1 700 1 10.0.1.77 52.216.0.1 ACCEPT OK - S3",
+        to_s3(Leg::A, "10.0.1.77", "52.216.0.1"),
+    );
+    expect(
+        "5 eni-w 52.216.0.1 10.0.1.5 900 1 52.216.0.1 10.0.1.77 ACCEPT OK S3 -",
+        to_s3(Leg::D, "10.0.1.77", "52.216.0.1"),
+    );
+    for same_again in [
+        "5 eni-n 10.0.1.5 10.0.0.9 700 1 10.0.1.5 52.216.0.1 ACCEPT OK - S3",
+        "5 eni-n 10.0.0.9 10.0.1.5 900 1 52.216.0.1 10.0.1.5 ACCEPT OK S3 -",
+        "5 eni-w 10.0.1.5 10.0.2.5 700 1 10.0.1.5 10.0.2.5 ACCEPT OK - -",
+        "5 eni-w 10.0.1.5 192.168.7.7 700 1 10.0.1.5 192.168.7.7 ACCEPT OK - -",
+    ] {
+        expect(same_again, NatSide::Outer);
+    }
+    expect(
+        "5 eni-w 10.0.1.5 52.216.0.1 7 1 - - REJECT OK - -",
+        NatSide::Rejected,
+    );
+}

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use super::field::Field;
 use super::format::{Format, FormatError};
+use super::leg::Leg;
 use super::parse;
 use super::reader::LONGEST_LINE;
 use super::words::Words;
@@ -125,6 +126,25 @@ impl<'a> Record<'a> {
             .and_then(|word| std::str::from_utf8(word).ok())
     }
 
+    /// The VPC of the recording interface (version 3); empty where the log does not say.
+    pub fn vpc_id(&self) -> &'a str {
+        self.text(Field::VpcId)
+    }
+
+    /// IANA's number of the protocol, 6 for TCP; `None` where the log does not say.
+    pub fn protocol(&self) -> Result<Option<u8>, LineError> {
+        self.small(Field::Protocol, "a protocol number")
+    }
+
+    /// The far end's port on a leg: what an instance sends to, or receives from. `None` where the log does not say.
+    pub fn remote_port(&self, leg: Leg) -> Result<Option<u16>, LineError> {
+        let field = match leg {
+            Leg::A => Field::DstPort,
+            Leg::D => Field::SrcPort,
+        };
+        self.small(field, "a port")
+    }
+
     /// First moment of the interval, Unix seconds; 0 where absent.
     pub fn start(&self) -> Result<i64, LineError> {
         self.number(Field::Start, "a time in Unix seconds", parse::signed)
@@ -191,6 +211,18 @@ impl<'a> Record<'a> {
     fn text(&self, field: Field) -> &'a str {
         let word = self.word(field).unwrap_or_default();
         std::str::from_utf8(word).unwrap_or_default()
+    }
+
+    fn small<T: TryFrom<u64>>(
+        &self,
+        field: Field,
+        expected: &'static str,
+    ) -> Result<Option<T>, LineError> {
+        let Some(word) = self.word(field) else {
+            return Ok(None);
+        };
+        let number = parse::unsigned(word).and_then(|number| T::try_from(number).ok());
+        number.map(Some).ok_or_else(|| self.wrong(field, expected))
     }
 
     fn number<T: Default>(

@@ -106,3 +106,22 @@ proptest! {
         prop_assert_eq!(record.word(Field::DstAddr), Some(&b"10.0.0.2"[..]));
     }
 }
+
+#[test]
+fn ports_protocol_and_vpc_are_there_for_who_asks_and_sums_need_none_of_them() {
+    let format = Format::parse("interface-id srcport dstport protocol bytes start vpc-id").unwrap();
+    let mut lines = lines(&format);
+    let record = lines.read(b"eni-1 40000 443 6 7 1 vpc-1").unwrap().unwrap();
+    assert_eq!(record.remote_port(Leg::A), Ok(Some(443)));
+    assert_eq!(record.remote_port(Leg::D), Ok(Some(40_000)));
+    assert_eq!((record.protocol(), record.vpc_id()), (Ok(Some(6)), "vpc-1"));
+    let record = lines.read(b"eni-1 - 70000 - 7 1 -").unwrap().unwrap();
+    assert_eq!(record.remote_port(Leg::D), Ok(None));
+    assert_eq!(
+        record.remote_port(Leg::A).unwrap_err().to_string(),
+        "flow-log column 3 is not a port"
+    );
+    assert_eq!((record.protocol(), record.vpc_id()), (Ok(None), ""));
+    let on_request = ["srcport", "dstport", "protocol", "vpc-id"];
+    assert!(on_request.iter().all(|name| !Format::reads(name)));
+}

@@ -6,7 +6,8 @@ use aws_sdk_ec2::types;
 use tollkeeper::plan::EndpointKind;
 
 use super::Ec2;
-use crate::change::Peer;
+use crate::acl::{AclEntry, NetworkAcl};
+use crate::change::{Direction, Peer};
 use crate::owner::Owner;
 use crate::policy::normal_form;
 use crate::snapshot::{Endpoint, EndpointState, Group, RouteTable, Rule};
@@ -88,6 +89,43 @@ fn rules_of(permission: &types::IpPermission) -> Vec<Rule> {
         peer,
     };
     v4.chain(v6).chain(groups).chain(lists).map(rule).collect()
+}
+
+pub(super) fn network_acl(from: &types::NetworkAcl) -> NetworkAcl {
+    let associations = from.associations().iter();
+    let subnets = associations.filter_map(types::NetworkAclAssociation::subnet_id);
+    NetworkAcl {
+        id: owned(from.network_acl_id()),
+        subnets: subnets.map(str::to_owned).collect(),
+        entries: from.entries().iter().map(acl_entry).collect(),
+    }
+}
+
+fn acl_entry(from: &types::NetworkAclEntry) -> AclEntry {
+    let direction = match from.egress() {
+        Some(true) => Direction::Egress,
+        _ => Direction::Ingress,
+    };
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+    let ports = from.port_range();
+    AclEntry {
+        direction,
+        number: port(from.rule_number()).unwrap_or(u16::MAX),
+        protocol: owned(from.protocol()),
+        from_port: port(ports.and_then(types::PortRange::from)).unwrap_or(0),
+        to_port: port(ports.and_then(types::PortRange::to)).unwrap_or(u16::MAX),
+        cidr: owned(from.cidr_block().or(from.ipv6_cidr_block())),
+        allow: from.rule_action() == Some(&types::RuleAction::Allow),
+    }
+}
+
+/// The servers that DHCP options name.
+pub(super) fn dns_servers(from: &types::DhcpOptions) -> Vec<String> {
+    let configurations = from.dhcp_configurations().iter();
+    let named = configurations.filter(|item| item.key() == Some("domain-name-servers"));
+    let values = named.flat_map(types::DhcpConfiguration::values);
+    let servers = values.filter_map(types::AttributeValue::value);
+    servers.map(str::to_owned).collect()
 }
 
 /// A table with those of its endpoint routes that lead to `endpoints`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{self, VpcAttributeName};
 
 use super::{Ec2, convert, failed, filter, unless_gone};
+use crate::acl::NetworkAcl;
 use crate::network::NetworkError;
 use crate::snapshot::{Endpoint, Group, RouteTable, Scope, Service, Snapshot, Subnet, Vpc};
 
@@ -16,9 +17,11 @@ impl Ec2 {
         let endpoints = self.endpoints(scope).await?;
         let tables = self.tables(&scope.vpc_id).await?;
         let groups = self.groups(scope, &endpoints, &vpc.cidrs).await?;
+        let subnets = self.subnets(&scope.vpc_id, &tables).await?;
         let snapshot = Snapshot {
             vpc,
-            subnets: self.subnets(&scope.vpc_id, &tables).await?,
+            network_acls: self.network_acls(&scope.vpc_id, &subnets).await?,
+            subnets,
             route_tables: route_tables(&tables, &endpoints),
             groups,
             endpoints,
@@ -49,6 +52,7 @@ impl Ec2 {
             id: id.to_owned(),
             owner: vpc.owner_id().unwrap_or_default().to_owned(),
             cidrs,
+            dns_servers: self.dns_servers(vpc.dhcp_options_id()).await?,
             dns_support: self
                 .attribute(id, VpcAttributeName::EnableDnsSupport)
                 .await?,
@@ -103,10 +107,56 @@ impl Ec2 {
                 id: id.to_owned(),
                 zone: from.availability_zone().unwrap_or_default().to_owned(),
                 route_table: table_of.table(id).to_owned(),
+                cidr: from.cidr_block().unwrap_or_default().to_owned(),
                 free_addresses: u32::try_from(free).unwrap_or(0),
             }
         };
         Ok(found.iter().map(subnet).collect())
+    }
+
+    /// Those that guard a subnet. A subnet that none names belongs to the default one.
+    pub(super) async fn network_acls(
+        &self,
+        vpc: &str,
+        subnets: &[Subnet],
+    ) -> Result<Vec<NetworkAcl>, NetworkError> {
+        let call = self.client.describe_network_acls();
+        let pages = call.filters(filter("vpc-id", vpc)).into_paginator();
+        let found: Vec<types::NetworkAcl> = pages
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(failed("DescribeNetworkAcls"))?;
+        let mut acls: Vec<NetworkAcl> = found.iter().map(convert::network_acl).collect();
+        let is_named = |subnet: &&Subnet| acls.iter().any(|acl| acl.subnets.contains(&subnet.id));
+        let unnamed: Vec<&Subnet> = subnets.iter().filter(|one| !is_named(one)).collect();
+        let unnamed: Vec<String> = unnamed.iter().map(|subnet| subnet.id.clone()).collect();
+        let is_default = |acl: &types::NetworkAcl| acl.is_default() == Some(true);
+        if let Some(default) = found.iter().position(is_default) {
+            acls[default].subnets.extend(unnamed);
+        }
+        acls.retain(|acl| !acl.subnets.is_empty());
+        Ok(acls)
+    }
+
+    /// Of the VPC's DHCP options; `default` stands for none.
+    pub(super) async fn dns_servers(
+        &self,
+        options: Option<&str>,
+    ) -> Result<Vec<String>, NetworkError> {
+        let Some(options) = options.filter(|id| *id != "default") else {
+            return Ok(Vec::new());
+        };
+        let call = self.client.describe_dhcp_options();
+        let pages = call.dhcp_options_ids(options).into_paginator();
+        let found: Vec<types::DhcpOptions> = pages
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(failed("DescribeDhcpOptions"))?;
+        Ok(found.iter().flat_map(convert::dns_servers).collect())
     }
 
     async fn endpoints(&self, scope: &Scope) -> Result<Vec<Endpoint>, NetworkError> {

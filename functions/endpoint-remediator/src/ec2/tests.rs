@@ -234,3 +234,56 @@ async fn an_interface_endpoint_is_made_dark_tagged_and_with_its_token() {
     let made = ec2(&rule).change(&change, &stamp()).await;
     assert_eq!(made, Ok(Some("vpce-9".to_owned())));
 }
+
+fn subnet(id: &str) -> crate::snapshot::Subnet {
+    let mut subnet = crate::model::snapshot().subnets.remove(0);
+    id.clone_into(&mut subnet.id);
+    subnet
+}
+
+#[tokio::test]
+async fn acls_are_read_from_every_page_and_the_default_one_guards_subnets_that_none_names() {
+    let page = |token: &str, acls: &str| {
+        let body = format!(
+            "<DescribeNetworkAclsResponse><networkAclSet>{acls}</networkAclSet>{token}</DescribeNetworkAclsResponse>"
+        );
+        answer(200, &body)
+    };
+    let acl = |id: &str, default: bool, entries: &str, subnet: &str| {
+        format!(
+            "<item><networkAclId>{id}</networkAclId><vpcId>vpc-1</vpcId><default>{default}</default>\
+             <entrySet>{entries}</entrySet><associationSet>{subnet}</associationSet></item>"
+        )
+    };
+    let narrow = "<item><ruleNumber>90</ruleNumber><protocol>6</protocol><ruleAction>deny</ruleAction>\
+        <egress>true</egress><cidrBlock>10.0.0.0/8</cidrBlock><portRange><from>443</from><to>443</to></portRange></item>\
+        <item><ruleNumber>32768</ruleNumber><protocol>-1</protocol><ruleAction>allow</ruleAction><egress>false</egress>\
+        <ipv6CidrBlock>::/0</ipv6CidrBlock></item>";
+    let named = "<item><subnetId>subnet-1</subnetId></item>";
+    let first = acl("acl-narrow", false, narrow, named) + &acl("acl-unused", false, "", "");
+    let second = acl("acl-default", true, "", "");
+    let rule = mock!(Client::describe_network_acls)
+        .sequence()
+        .http_response(move || page("<nextToken>more</nextToken>", &first))
+        .http_response(move || page("", &second))
+        .build();
+    let subnets = [subnet("subnet-1"), subnet("subnet-2")];
+    let acls = ec2(&rule).network_acls("vpc-1", &subnets).await.unwrap();
+    insta::assert_snapshot!(serde_json::to_string(&acls).unwrap(), @r#"[{"id":"acl-narrow","subnets":["subnet-1"],"entries":[{"direction":"egress","number":90,"protocol":"6","from_port":443,"to_port":443,"cidr":"10.0.0.0/8","allow":false},{"direction":"ingress","number":32768,"protocol":"-1","from_port":0,"to_port":65535,"cidr":"::/0","allow":true}]},{"id":"acl-default","subnets":["subnet-2"],"entries":[]}]"#);
+}
+
+#[tokio::test]
+async fn the_servers_of_dhcp_options_are_read_and_no_options_name_none() {
+    let set = "<dhcpOptionsSet><item><dhcpOptionsId>dopt-1</dhcpOptionsId><dhcpConfigurationSet>\
+        <item><key>domain-name</key><valueSet><item><value>ec2.internal</value></item></valueSet></item>\
+        <item><key>domain-name-servers</key><valueSet><item><value>10.0.0.53</value></item>\
+        <item><value>AmazonProvidedDNS</value></item></valueSet></item></dhcpConfigurationSet></item></dhcpOptionsSet>";
+    let body = format!("<DescribeDhcpOptionsResponse>{set}</DescribeDhcpOptionsResponse>");
+    let rule = mock!(Client::describe_dhcp_options)
+        .match_requests(|input| input.dhcp_options_ids() == ["dopt-1"])
+        .then_http_response(move || answer(200, &body));
+    let ec2 = ec2(&rule);
+    let servers = ec2.dns_servers(Some("dopt-1")).await.unwrap();
+    assert_eq!(servers, ["10.0.0.53", "AmazonProvidedDNS"]);
+    assert!(ec2.dns_servers(Some("default")).await.unwrap().is_empty());
+}

@@ -248,6 +248,7 @@ fn calls_to_apply(tables: usize) -> BTreeMap<&'static str, u32> {
             id: format!("subnet-more-{number}"),
             zone: "us-east-1a".to_owned(),
             route_table: id.clone(),
+            cidr: String::new(),
             free_addresses: 200,
         });
         snapshot.route_tables.push(crate::snapshot::RouteTable {

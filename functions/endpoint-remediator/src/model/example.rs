@@ -2,7 +2,8 @@
 
 use tollkeeper::plan::{EndpointKind, KafkaPollers, PlanRequest};
 
-use crate::change::Peer;
+use crate::acl::{AclEntry, NetworkAcl};
+use crate::change::{Direction, Peer};
 use crate::owner::Owner;
 use crate::snapshot::{
     Endpoint, EndpointState, Group, RouteTable, Rule, Service, Snapshot, Subnet, Vpc,
@@ -21,6 +22,27 @@ pub(super) fn endpoint(id: &str, service: &str, kind: EndpointKind, owner: Owner
         route_tables: Vec::new(),
         owner,
         policy: None,
+    }
+}
+
+/// The ACL that AWS gives every VPC: everything passes.
+pub(crate) fn open_acl(id: &str, subnets: &[Subnet]) -> NetworkAcl {
+    let entry = |direction, number, allow| AclEntry {
+        direction,
+        number,
+        protocol: "-1".to_owned(),
+        from_port: 0,
+        to_port: u16::MAX,
+        cidr: "0.0.0.0/0".to_owned(),
+        allow,
+    };
+    let both = [Direction::Ingress, Direction::Egress].into_iter();
+    NetworkAcl {
+        id: id.to_owned(),
+        subnets: subnets.iter().map(|subnet| subnet.id.clone()).collect(),
+        entries: both
+            .flat_map(|way| [entry(way, 100, true), entry(way, 32_767, false)])
+            .collect(),
     }
 }
 
@@ -48,10 +70,11 @@ pub(crate) fn group(id: &str, name: &str) -> Group {
 /// Two zones, a public and a private subnet in each, a table each, pollers whose egress is narrow.
 pub(crate) fn snapshot() -> Snapshot {
     let text = |text: &str| text.to_owned();
-    let subnet = |id: &str, zone: &str, table: &str| Subnet {
+    let subnet = |id: &str, zone: &str, table: &str, cidr: &str| Subnet {
         id: text(id),
         zone: text(zone),
         route_table: text(table),
+        cidr: text(cidr),
         free_addresses: 200,
     };
     let table = |id: &str, target: &str| RouteTable {
@@ -68,6 +91,12 @@ pub(crate) fn snapshot() -> Snapshot {
     pollers.egress = vec![Rule::tcp(443, Peer::PrefixList(text("pl-public")))];
     let mut brokers = group("sg-brokers", "brokers");
     brokers.ingress = vec![Rule::tcp(9098, Peer::Group(text("sg-pollers")))];
+    let subnets = vec![
+        subnet("subnet-public-a", "us-east-1a", "rtb-public", "10.0.0.0/24"),
+        subnet("subnet-public-b", "us-east-1b", "rtb-public", "10.0.1.0/24"),
+        subnet("subnet-private-a", "us-east-1a", "rtb-a", "10.0.2.0/24"),
+        subnet("subnet-private-b", "us-east-1b", "rtb-b", "10.0.3.0/24"),
+    ];
     Snapshot {
         vpc: Vpc {
             id: text("vpc-1"),
@@ -75,13 +104,10 @@ pub(crate) fn snapshot() -> Snapshot {
             cidrs: vec![text("10.0.0.0/16")],
             dns_support: true,
             dns_hostnames: true,
+            dns_servers: vec![text("AmazonProvidedDNS")],
         },
-        subnets: vec![
-            subnet("subnet-public-a", "us-east-1a", "rtb-public"),
-            subnet("subnet-public-b", "us-east-1b", "rtb-public"),
-            subnet("subnet-private-a", "us-east-1a", "rtb-a"),
-            subnet("subnet-private-b", "us-east-1b", "rtb-b"),
-        ],
+        network_acls: vec![open_acl("acl-default", &subnets)],
+        subnets,
         route_tables: vec![
             table("rtb-public", "igw-1"),
             table("rtb-a", "nat-a"),

@@ -165,8 +165,9 @@ impl Model {
 impl Network for Model {
     async fn observe(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {
         self.arrive("observe").await?;
-        // A page each of VPC, two attributes, endpoints, tables, subnets, groups; and one for each service.
-        let more = u32::try_from(6 + scope.services.len()).unwrap();
+        // A page each of VPC, DHCP options, two attributes, endpoints, tables, subnets, ACLs, groups; and one for each
+        // service.
+        let more = u32::try_from(8 + scope.services.len()).unwrap();
         *self.calls.borrow_mut().entry("observe").or_insert(0) += more;
         let mut seen = self.world.borrow().network.clone();
         let endpoints = seen.endpoints.iter();
@@ -196,6 +197,11 @@ impl Network for Model {
         turn_around(&mut seen.endpoints, order);
         turn_around(&mut seen.services, order);
         turn_around(&mut seen.vpc.cidrs, order);
+        turn_around(&mut seen.network_acls, order);
+        for acl in &mut seen.network_acls {
+            turn_around(&mut acl.subnets, order);
+            turn_around(&mut acl.entries, order);
+        }
         Ok(Some(seen))
     }
 

@@ -88,7 +88,9 @@ impl Tape {
                 cidrs,
                 dns_support: !self.once_in(20),
                 dns_hostnames: !self.once_in(20),
+                dns_servers: vec!["AmazonProvidedDNS".to_owned()],
             },
+            network_acls: vec![example::open_acl("acl-default", &subnets)],
             subnets,
             route_tables,
             groups,
@@ -140,6 +142,7 @@ impl Tape {
                     id,
                     zone: (*zone).to_owned(),
                     route_table: tables[table].id.clone(),
+                    cidr: format!("{a}.{b}.{number}.0/24"),
                     free_addresses: self.pick(&[200, 200, 200, 9, 8, 7, 1, 0]),
                 });
             }

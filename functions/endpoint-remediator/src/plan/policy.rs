@@ -217,7 +217,7 @@ mod tests {
         let text = text(&sealed, &Promise::default(), &commands);
         let (told, _) = text.split_once("\nTo approve").unwrap();
         insta::assert_snapshot!(told, @r#"
-        Plan plan-7a2fc142c657a716 for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
+        Plan plan-fd21fa79732c1110 for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
         It costs nothing and saves nothing: it narrows who may pass, and on what.
 
         What it does, in this order:
@@ -308,7 +308,7 @@ mod tests {
 
         How it is undone:
           The policy that was there before is put back, unless somebody changed it since.
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-7a2fc142c657a716"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-fd21fa79732c1110"}' /dev/stdout
         "#);
     }
 

@@ -40,7 +40,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     };
     let text = text(&plan_of(&model::snapshot()), &promise, &commands);
     insta::assert_snapshot!(text, @r#"
-    Plan plan-7dcb2ed650262362 for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
+    Plan plan-c42a67febdc6ae5c for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
     Cost: $29.20 a month at list price of 2026-11-21, plus traffic by GB at interface endpoints; gateway endpoints are free.
     With the traffic that the finding expects: $1,055.46 a month.
@@ -74,14 +74,14 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
 
     How it is undone:
       In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-7dcb2ed650262362"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
 
     To approve:
-      Hash sha256:7dcb2ed65026236258160facf1a6a5ebb6f35afdc816659e7854ad394407e7f6
-      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-7dcb2ed650262362","plan_hash":"sha256:7dcb2ed65026236258160facf1a6a5ebb6f35afdc816659e7854ad394407e7f6","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
+      Hash sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878
+      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-c42a67febdc6ae5c","plan_hash":"sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
 
     Then, to apply:
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-7dcb2ed650262362"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
     "#);
 }
 

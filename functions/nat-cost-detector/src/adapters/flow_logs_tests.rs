@@ -1,8 +1,10 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use super::*;
 use crate::adapters::mocked;
+use crate::config::S3Location;
 use crate::explain::sums::tests::{FIELDS, lines};
 use crate::explain::traffic::Side;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, list_objects_v2::ListObjectsV2Output};

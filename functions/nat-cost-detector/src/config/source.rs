@@ -1,10 +1,11 @@
 //! Where explanations come from: which source, and how it is reached.
 
-use std::str::FromStr;
-
+use tollkeeper::flow_log_files::S3_EXPECTED;
 use tollkeeper::settings::{SettingError, Settings, missing, wrong};
 
 use crate::explain::sums::Fields;
+
+pub use tollkeeper::flow_log_files::{NotAnS3Location, S3Location};
 
 /// Where the day's traffic is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,42 +59,6 @@ pub enum Partitions {
     YearMonthDay,
     /// Not at all: every query scans the whole table.
     None,
-}
-
-/// Where flow logs are delivered to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3Location {
-    /// Bucket.
-    pub bucket: String,
-    /// What stands before `AWSLogs/`: empty, or ends with a slash.
-    pub prefix: String,
-}
-
-/// A text that names no place in S3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected s3://bucket or s3://bucket/prefix")]
-pub struct NotAnS3Location;
-
-const S3_EXPECTED: &str = "s3://bucket or s3://bucket/prefix";
-
-impl FromStr for S3Location {
-    type Err = NotAnS3Location;
-    fn from_str(text: &str) -> Result<Self, NotAnS3Location> {
-        let rest = text.strip_prefix("s3://").ok_or(NotAnS3Location)?;
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() {
-            return Err(NotAnS3Location);
-        }
-        let prefix = prefix.trim_matches('/');
-        Ok(Self {
-            bucket: bucket.to_owned(),
-            prefix: if prefix.is_empty() {
-                String::new()
-            } else {
-                format!("{prefix}/")
-            },
-        })
-    }
 }
 
 #[derive(Clone, Copy)]

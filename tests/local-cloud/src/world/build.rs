@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, InstanceNetworkInterfaceSpecification, ResourceType, Tag,
-    TagSpecification,
+    AttributeBooleanValue, InstanceNetworkInterfaceSpecification, NewDhcpConfiguration,
+    ResourceType, Tag, TagSpecification,
 };
 
 use super::cast::{Resident, Role, Zone, residents};
@@ -105,7 +105,25 @@ async fn vpc(ec2: &Client) -> Result<String, Error> {
         .send()
         .await
         .map_err(call("switch DNS host names on"))?;
+    resolve_through_the_vpc(ec2, &id).await?;
     Ok(id)
+}
+
+/// AWS's own DHCP options, which every VPC has there: moto gives none.
+async fn resolve_through_the_vpc(ec2: &Client, vpc: &str) -> Result<(), Error> {
+    let servers = NewDhcpConfiguration::builder()
+        .key("domain-name-servers")
+        .values("AmazonProvidedDNS");
+    let made = ec2
+        .create_dhcp_options()
+        .dhcp_configurations(servers.build());
+    let made = made.send().await.map_err(call("create DHCP options"))?;
+    let id = made.dhcp_options().and_then(|made| made.dhcp_options_id());
+    let id = found(id, "CreateDhcpOptions", "id")?;
+    let associate = ec2.associate_dhcp_options().vpc_id(vpc);
+    let associate = associate.dhcp_options_id(id).send().await;
+    associate.map_err(call("associate DHCP options"))?;
+    Ok(())
 }
 
 async fn public_route_table(ec2: &Client, vpc: &str) -> Result<String, Error> {

@@ -1,10 +1,10 @@
 //! Which files hold a day: AWS's plain layout and its Hive-compatible one, with or without a folder for each hour.
 
+use crate::time::Day;
 use aws_sdk_s3::Client;
-use tollkeeper::time::Day;
 
 use super::Scope;
-use crate::fault::CallError;
+use crate::aws::CallError;
 
 /// A flow-log file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +37,9 @@ impl Kind {
 
 /// The files of a day: its own folder's, and those of the next day's that were delivered in its first hour, since a
 /// file may come after midnight.
-pub(super) async fn files(
+pub(super) async fn files<W>(
     client: &Client,
-    scope: &Scope<'_>,
+    scope: &Scope<'_, W>,
     day: Day,
 ) -> Result<Vec<File>, CallError> {
     let mut files = Vec::new();
@@ -53,7 +53,7 @@ pub(super) async fn files(
     Ok(files)
 }
 
-fn prefixes(scope: &Scope<'_>, day: Day) -> [String; 2] {
+fn prefixes<W>(scope: &Scope<'_, W>, day: Day) -> [String; 2] {
     let (prefix, account, region) = (&scope.location.prefix, scope.account, scope.region);
     let date = day.date();
     let (year, month, day) = (date.year(), date.month(), date.day());

@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 
+use crate::flow_log::{Format, LineReader};
 use bytes::{Buf, Bytes};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::data_type::ByteArray;
@@ -12,9 +13,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length, SerializedPageReader};
 use std::sync::Arc;
-use tollkeeper::flow_log::{Format, LineReader};
 
-use crate::explain::traffic::{DayTally, Watch};
+use super::Fold;
 
 /// Rows that are decoded at a time.
 const ROWS: usize = 4096;
@@ -72,8 +72,8 @@ impl ChunkReader for Parts {
 }
 
 impl Layout {
-    /// The columns of a file that records are made of.
-    pub(super) fn of(metadata: &ParquetMetaData) -> Result<Self, ParquetError> {
+    /// The columns of a file that records are made of, `more` of them than sums are.
+    pub(super) fn of(metadata: &ParquetMetaData, more: &[&str]) -> Result<Self, ParquetError> {
         let schema = metadata.file_metadata().schema_descr();
         let matching = schema
             .columns()
@@ -82,7 +82,8 @@ impl Layout {
             .filter_map(|(at, column)| {
                 let name = column.name().replace('_', "-");
                 let plain = column.path().parts().len() == 1 && column.max_rep_level() == 0;
-                (plain && Format::reads(&name)).then_some((at, name))
+                let wanted = Format::reads(&name) || more.contains(&name.as_str());
+                (plain && wanted).then_some((at, name))
             });
         let (columns, names): (Vec<usize>, Vec<String>) = matching.unzip();
         let format = Format::parse(&names.join(" "))
@@ -104,13 +105,13 @@ impl Layout {
             .collect()
     }
 
-    /// Counts the rows of a row group, whose columns' parts were fetched.
-    pub(super) fn count(
+    /// Folds the rows of a row group, whose columns' parts were fetched.
+    pub(super) fn fold<F: Fold>(
         &self,
         group: &RowGroupMetaData,
         parts: &Arc<Parts>,
-        watch: &Watch,
-        tally: &mut DayTally,
+        watch: &F::Watch,
+        fold: &mut F,
     ) -> Result<(), ParquetError> {
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
         let mut columns = self
@@ -126,8 +127,8 @@ impl Layout {
                 column.read(batch)?;
             }
             for row in 0..batch {
-                if !watch.wants(self.recorder(&columns, row)) {
-                    tally.other_line();
+                if !F::wants(watch, self.recorder(&columns, row)) {
+                    fold.other_line();
                     continue;
                 }
                 line.clear();
@@ -136,8 +137,8 @@ impl Layout {
                     line.push(b' ');
                 }
                 match lines.read(&line) {
-                    Some(Ok(record)) => tally.count(&record, watch),
-                    Some(Err(_)) => tally.bad_line(),
+                    Some(Ok(record)) => fold.record(&record, watch),
+                    Some(Err(_)) => fold.bad_line(),
                     None => {}
                 }
             }

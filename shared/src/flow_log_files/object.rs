@@ -7,7 +7,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::mpsc;
 
-use crate::fault::CallError;
+use crate::aws::CallError;
 
 /// Interruptions in a row, without a byte between them, after which an object is given up.
 const INTERRUPTIONS: u32 = 4;
