@@ -8,6 +8,8 @@ mod beside;
 
 use rust_decimal::Decimal;
 
+use crate::money::group_thousands;
+
 pub use beside::{
     ListPrice, NAT_INSTANCE, NAT_INSTANCE_BYTES_A_SECOND, http_api_million, rest_api_million,
     web_acl,
@@ -175,6 +177,17 @@ pub fn gb(bytes: u64) -> Decimal {
     Decimal::from(bytes) / Decimal::from(BYTES_PER_GB)
 }
 
+/// A volume in the gigabytes that the bill counts (2^30 bytes), one place: `4,000.0 GB`.
+pub fn human_bytes(bytes: u64) -> String {
+    let gb = gb(bytes);
+    if bytes > 0 && gb < Decimal::new(1, 1) {
+        return "under 0.1 GB".to_owned();
+    }
+    let text = format!("{:.1}", gb.round_dp(1));
+    let (whole, tenth) = text.split_once('.').unwrap_or((&text, "0"));
+    format!("{}.{tenth} GB", group_thousands(whole))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +240,13 @@ mod tests {
             prop_assert_eq!(above, saving > Decimal::ZERO);
             prop_assert!(prices.gateway_endpoint_saving_a_month(bytes) >= saving);
         }
+    }
+
+    #[test]
+    fn volumes_are_the_bills_gigabytes() {
+        assert_eq!(human_bytes(3_400 << 30), "3,400.0 GB");
+        assert_eq!(human_bytes((1 << 30) + (1 << 29)), "1.5 GB");
+        assert_eq!(human_bytes(5), "under 0.1 GB");
+        assert_eq!(human_bytes(0), "0.0 GB");
     }
 }

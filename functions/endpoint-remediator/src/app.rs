@@ -37,6 +37,7 @@ impl Call {
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) ec2: Ec2,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) alerts: Alerts,
     pub(crate) clock: fn() -> Timestamp,
     table: Table,
@@ -54,6 +55,7 @@ impl App {
                 aws_sdk_ec2::Client::new(sdk),
                 region.clone().unwrap_or_default(),
             ),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
             alerts: Alerts::new(sns, &config.alert_topic_arn),
             table: Table::new(dynamodb, &config.ledger_table),
             caller: Caller::new(aws_sdk_sts::Client::new(sdk)),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tollkeeper::settings::{SettingError, Settings};
 
 /// Settings of `endpoint-remediator`.
@@ -16,6 +17,9 @@ pub struct Config {
     /// How long a lock outlives its holder's last sign of life. EC2 ignores fencing counters, so half of it must outlast
     /// a call in flight (60 s with its retries).
     pub lease: Duration,
+    /// For how long an applied plan is watched before it counts as verified, and goes back by itself should clients lose
+    /// their service.
+    pub soak: SignedDuration,
     /// What the plan's text tells people to call.
     pub function_name: String,
     /// What the plan's text tells people to approve at.
@@ -51,6 +55,7 @@ impl Config {
             alert_topic_arn: topic,
             max_changes: settings.within("MAX_CHANGES", 30, 1, 200)?,
             lease: Duration::from_secs(settings.within("LEASE_SECONDS", 150, 1, 3_600)?),
+            soak: SignedDuration::from_mins(settings.within("SOAK_MINUTES", 60, 0, 10_080)?),
             function_name: text("AWS_LAMBDA_FUNCTION_NAME", "endpoint-remediator"),
             approval_url: text("APPROVAL_URL", "<URL of the approval function>"),
         })
@@ -94,6 +99,7 @@ mod tests {
         let settings = Settings::from_pairs(&GOOD);
         let config = Config::from_settings(&settings).unwrap();
         assert_eq!((config.max_changes, config.lease.as_secs()), (30, 150));
+        assert_eq!(config.soak.as_mins(), 60);
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
         assert_eq!(approval.max_hours, 72);
     }
@@ -104,6 +110,7 @@ mod tests {
         insta::assert_snapshot!(error_with("ALERT_TOPIC_ARN", "alerts"), @"ALERT_TOPIC_ARN=`alerts` is wrong: expected the ARN of an SNS topic");
         insta::assert_snapshot!(error_with("MAX_CHANGES", "0"), @"MAX_CHANGES=`0` is wrong: expected a number from 1 to 200");
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
+        insta::assert_snapshot!(error_with("SOAK_MINUTES", "-1"), @"SOAK_MINUTES=`-1` is wrong: expected a number from 0 to 10080");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");
     }
 }

@@ -58,12 +58,21 @@ pub(crate) enum Failure {
     WorldMoved { changes: String },
     #[error(
         "plan {plan_id} could not be applied: {cause}; what it had done {}",
-        if *is_undone { "was undone, the network is as it was before" } else { "is being undone: `resume` goes on with it" }
+        way_back(*is_undone)
     )]
     ApplyFailed {
         plan_id: String,
         is_undone: bool,
         cause: Box<EngineError>,
+    },
+    #[error(
+        "plan {plan_id} took a service away: {what}; what it had done {}",
+        way_back(*is_undone)
+    )]
+    ConnectivityLost {
+        plan_id: String,
+        is_undone: bool,
+        what: String,
     },
     #[error(transparent)]
     NotExpressible(#[from] NotExpressible),
@@ -86,6 +95,14 @@ pub(crate) enum Failure {
     },
 }
 
+fn way_back(is_undone: bool) -> &'static str {
+    if is_undone {
+        "was undone, the network is as it was before"
+    } else {
+        "is being undone: `resume` goes on with it"
+    }
+}
+
 impl Fault for Failure {
     fn fault_type(&self) -> &'static str {
         match self {
@@ -96,6 +113,7 @@ impl Fault for Failure {
             Self::Plan(PlanError::Policy { .. }) => "Policy.Refused",
             Self::Plan(PlanError::NotCanonical(_)) | Self::Json { .. } => "Plan.Unreadable",
             Self::ApplyFailed { .. } => "Apply.Failed",
+            Self::ConnectivityLost { .. } => "Verify.ConnectivityLost",
             Self::NotExpressible(_) => "Plan.NotExpressible",
             Self::TooManyChanges { .. } => "Plan.TooManyChanges",
             Self::NoPlan { .. } => "Plan.NotFound",
@@ -132,6 +150,7 @@ fn store_type(error: &StoreError) -> &'static str {
         StoreError::Table(_) => "Ledger.Failed",
         StoreError::Overtaken { .. } => "Lock.Lost",
         StoreError::Held { .. } => "Lock.Held",
+        StoreError::UnderWay { .. } => "Plan.UnderWay",
     }
 }
 

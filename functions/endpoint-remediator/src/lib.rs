@@ -14,6 +14,7 @@ mod approval;
 mod asked;
 mod caller;
 mod change;
+mod cloudwatch;
 mod config;
 mod ec2;
 mod emit;
@@ -34,6 +35,7 @@ mod reach;
 mod request;
 mod rows;
 mod snapshot;
+mod soak;
 mod store;
 mod verify;
 
@@ -88,7 +90,7 @@ impl EndpointRemediator {
                 actions::from_findings(app, &findings, ignored).await
             }
             Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
-            Request::Verify { plan_id } => actions::verify(app, &plan_id).await,
+            Request::Verify { plan_id } => Box::pin(actions::verify(app, &plan_id, call)).await,
             Request::Rollback { plan_id } => Box::pin(actions::rollback(app, &plan_id, call)).await,
             Request::Resume => Box::pin(actions::resume(app, call)).await,
             Request::Status { plan_id, format } => actions::status(app, &plan_id, format).await,

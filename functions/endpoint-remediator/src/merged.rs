@@ -10,7 +10,7 @@ use tollkeeper::plan::{EndpointKind, PlannedEndpoint};
 use crate::change::{Change, Peer, Step};
 use crate::reach;
 use crate::snapshot::{Endpoint, EndpointState, Snapshot};
-use crate::verify::{Check, Verdict, full_access, not_measured, problem};
+use crate::verify::{Check, Verdict, full_access, no_prober, problem};
 
 /// What was found, and the endpoints with their ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) fn merged(steps: &[Step], planned: &[PlannedEndpoint], snapshot: &Sna
         full_access(step, id, snapshot)
     });
     checks.extend(policies);
-    checks.extend(not_measured());
+    checks.push(no_prober());
     let with_id = |wanted: &PlannedEndpoint| {
         let made = steps.iter().find(|step| makes(&step.change, wanted));
         let id = made.and_then(|step| found.get(&step.number).cloned());

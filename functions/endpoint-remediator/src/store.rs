@@ -28,6 +28,12 @@ pub(crate) enum StoreError {
         plan_id: String,
         until: Timestamp,
     },
+    /// Another plan is half done, or half undone, in the VPC.
+    #[error(
+        "plan {plan_id} is under way in VPC {vpc_id}: `resume` goes on with it; if it is stuck, bring it to its end, or \
+         roll it back, first"
+    )]
+    UnderWay { vpc_id: String, plan_id: String },
 }
 
 /// A plan as kept: the texts that were hashed, not a re-serialisation of them.
@@ -122,12 +128,10 @@ impl<R: Rows> Ledger<R> {
         Ok(self.table.get(&key.pk, &key.sk).await?)
     }
 
-    /// Plans that were begun and have not come to their end, by id.
-    pub(crate) async fn under_way(&self) -> Result<Vec<PlanSummary>, StoreError> {
+    /// Every plan of the place, by id.
+    pub(crate) async fn plans(&self) -> Result<Vec<PlanSummary>, StoreError> {
         let pk = ledger::plans_pk(&self.place.account, &self.place.region);
-        let mut plans: Vec<PlanSummary> = self.table.query(&pk, "").await?;
-        plans.retain(|plan| matches!(plan.state, PlanState::Applying | PlanState::RollingBack));
-        Ok(plans)
+        Ok(self.table.query(&pk, "").await?)
     }
 
     /// Writes a summary over exactly the version it holds, and raises that.
@@ -167,7 +171,8 @@ impl<R: Rows> Ledger<R> {
             .collect())
     }
 
-    /// Takes the VPC's lock if nobody's lease runs; the same request may take its own again.
+    /// Takes the VPC's lock if nobody's lease runs, and no other plan was left half done; the same request may take its own
+    /// again.
     pub(crate) async fn lock(
         &self,
         vpc_id: &str,
@@ -183,6 +188,15 @@ impl<R: Rows> Ledger<R> {
             Some(held) if held.item.until <= now || held.item.holder == holder => held.version,
             Some(held) => return Err(held_by(vpc_id, &held.item)),
         };
+        let last = found.map(|held| held.item.plan_id);
+        if let Some(other) = last.filter(|last| last != plan_id)
+            && self.is_under_way(&other).await?
+        {
+            return Err(StoreError::UnderWay {
+                vpc_id: vpc_id.to_owned(),
+                plan_id: other,
+            });
+        }
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         let lock = Lock {
             vpc_id: vpc_id.to_owned(),
@@ -194,6 +208,14 @@ impl<R: Rows> Ledger<R> {
         };
         self.extend(&lock, until).await?;
         Ok(lock)
+    }
+
+    async fn is_under_way(&self, plan_id: &str) -> Result<bool, StoreError> {
+        let state = self.summary(plan_id).await?.map(|found| found.item.state);
+        Ok(matches!(
+            state,
+            Some(PlanState::Applying | PlanState::RollingBack)
+        ))
     }
 
     /// Extends the lease once half of it is over: at least that half is then left for the next call.
@@ -269,5 +291,62 @@ impl<R: Rows, C: Clock> Keep for PlanJournal<'_, R, C> {
 
     async fn hold(&self) -> Result<(), StoreError> {
         self.ledger.hold(self.lock, self.clock.now()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::model::{MemoryRows, Stage};
+
+    const LEASE: Duration = Duration::from_secs(150);
+
+    fn ledger() -> Ledger<MemoryRows> {
+        let place = Place {
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        Ledger::new(MemoryRows::new(&Stage::new()), place)
+    }
+
+    /// Takes and gives back the lock for a plan, a lease later each time.
+    async fn turn(
+        ledger: &Ledger<MemoryRows>,
+        plan_id: &str,
+        minutes: i64,
+    ) -> Result<(), StoreError> {
+        let now = Timestamp::from_second(minutes * 60).unwrap();
+        let lock = ledger.lock("vpc-1", plan_id, plan_id, LEASE, now).await?;
+        ledger.unlock(lock, now).await
+    }
+
+    #[test]
+    fn a_vpc_waits_for_the_plan_that_was_left_half_done() {
+        let work = async {
+            let ledger = ledger();
+            let golden = include_str!("../../../events/contracts/plan-planned.json");
+            let mut item: PlanSummary = serde_json::from_str(golden).unwrap();
+            item.plan_id = "plan-first".to_owned();
+            let mut summary = Versioned { version: 0, item };
+            turn(&ledger, "plan-first", 0).await.unwrap();
+            let mut minutes = 1..;
+            let mut next = || minutes.next().unwrap();
+            for (state, is_free) in [
+                (PlanState::Planned, true),
+                (PlanState::Applying, false),
+                (PlanState::RollingBack, false),
+                (PlanState::RolledBack, true),
+                (PlanState::Failed, true),
+            ] {
+                turn(&ledger, "plan-first", next()).await.unwrap();
+                summary.item.state = state;
+                ledger.put_summary(&mut summary).await.unwrap();
+                let other = turn(&ledger, "plan-second", next()).await;
+                assert_eq!(other.is_ok(), is_free, "{state:?}: {other:?}");
+            }
+        };
+        work.now_or_never().expect("rows in memory answer at once");
     }
 }

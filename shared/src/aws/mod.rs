@@ -5,6 +5,8 @@
 mod alerts;
 mod call;
 mod config;
+#[cfg(feature = "cloudwatch")]
+pub mod metric_data;
 mod partition;
 mod table;
 

@@ -9,7 +9,7 @@ use super::{Case, engine, locked, rollback};
 use crate::app::{App, Call};
 use crate::approval::Approval;
 use crate::change::{Change, Step};
-use crate::engine::{EngineError, Journal, Outcome};
+use crate::engine::{Journal, Outcome};
 use crate::failure::{Failure, word};
 use crate::journal::{PreImage, Progress};
 use crate::moved;
@@ -99,7 +99,14 @@ async fn under_lock(
         json!({"plan_id": plan_id, "steps": case.plan.steps.len(), "steps_done": after});
     match result {
         Err(error) if error.is_final() => {
-            return give_up(app, ledger, case, lock, call, error).await;
+            // Half a plan serves nobody.
+            let why = error.to_string();
+            let back = rollback::by_itself(app, ledger, case, lock, call, why);
+            return Err(Failure::ApplyFailed {
+                plan_id: plan_id.clone(),
+                is_undone: back.await?,
+                cause: Box::new(error),
+            });
         }
         Err(error) => return Err(error.into()),
         Ok(Outcome::OutOfTime { at }) => {
@@ -117,31 +124,6 @@ async fn under_lock(
     reply["state"] = json!(word(case.state()));
     reply["summary"] = json!(case.summary.item);
     Ok(reply)
-}
-
-/// A step failed for good: what the others did is undone at once, for half a plan serves nobody. Answers why it failed, as
-/// an error; a way back that fails as well counts for more.
-async fn give_up(
-    app: &App,
-    ledger: &Ledger,
-    mut case: Case,
-    lock: &Lock,
-    call: &Call,
-    error: EngineError,
-) -> Result<Value, Failure> {
-    let plan_id = case.plan_id().to_owned();
-    tracing::error!(plan_id, error = %error, "step failed, rolling back");
-    Metrics::of("endpoint-remediator")
-        .count("ApplyFailed", 1)
-        .property("plan_id", plan_id.as_str())
-        .emit((app.clock)());
-    case.summary.item.failure = Some(error.to_string());
-    let undone = Box::pin(rollback::under_lock(app, ledger, case, lock, call)).await?;
-    Err(Failure::ApplyFailed {
-        plan_id,
-        is_undone: undone["state"] == word(PlanState::RolledBack),
-        cause: Box::new(error),
-    })
 }
 
 /// The world less this plan's own traces must be the one the plan was made for.

@@ -150,9 +150,9 @@ mod tests {
         let alert = of(PlanState::RollingBack, &summary, "endpoint-remediator")
             .unwrap()
             .unwrap();
-        insta::assert_snapshot!(alert.subject, @"Plan went back by itself: lambda, s3, sts in vpc-1 (plan-7dcb2ed650262362)");
+        insta::assert_snapshot!(alert.subject, @"Plan went back by itself: lambda, s3, sts in vpc-1 (plan-c42a67febdc6ae5c)");
         insta::assert_snapshot!(alert.text, @r"
-        Plan plan-7dcb2ed650262362 for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) went back by itself.
+        Plan plan-c42a67febdc6ae5c for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) went back by itself.
         Why: step 3 (…): EC2 CreateVpcEndpoint failed (VpcEndpointLimitExceeded): full
         What it made is gone and what it changed is as it was before; traffic takes the NAT gateway again. Remove the obstacle, then plan anew.
         It was to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.

@@ -43,8 +43,27 @@ fn nothing_to_undo(case: &Case) -> Option<Value> {
     }))
 }
 
-/// Undoes what the journal shows, under a lock that the caller holds.
-pub(super) async fn under_lock(
+/// The plan goes back by itself, under a lock that the caller holds. Answers whether it is undone already: else the next
+/// resume goes on.
+pub(super) async fn by_itself(
+    app: &App,
+    ledger: &Ledger,
+    mut case: Case,
+    lock: &Lock,
+    call: &Call,
+    why: String,
+) -> Result<bool, Failure> {
+    tracing::error!(plan_id = case.plan_id(), why, "rolling back");
+    Metrics::of("endpoint-remediator")
+        .count("WentBackByItself", 1)
+        .property("plan_id", case.plan_id())
+        .emit((app.clock)());
+    case.summary.item.failure = Some(why);
+    let reply = Box::pin(under_lock(app, ledger, case, lock, call)).await?;
+    Ok(reply["state"] == word(PlanState::RolledBack))
+}
+
+async fn under_lock(
     app: &App,
     ledger: &Ledger,
     mut case: Case,

@@ -31,7 +31,7 @@ impl Ec2 {
         }
     }
 
-    fn full_name(&self, service: &str) -> String {
+    pub(crate) fn full_name(&self, service: &str) -> String {
         format!("com.amazonaws.{}.{service}", self.region)
     }
 

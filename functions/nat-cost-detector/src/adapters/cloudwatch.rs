@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, Metric};
+use aws_sdk_cloudwatch::types::Metric;
 use jiff::Timestamp;
+use tollkeeper::aws::metric_data::{self, Every, metric};
 use tollkeeper::time::Day;
 
-use super::metric_data::{self, Every};
 use crate::fault::CallError;
 use crate::measure::network::Endpoint;
 
@@ -61,25 +61,13 @@ pub async fn endpoint_bytes(
     daily(client, &metrics.collect::<Vec<_>>(), from, to).await
 }
 
-fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
-    let dimensions = dimensions
-        .iter()
-        .map(|(name, value)| Dimension::builder().name(*name).value(*value).build())
-        .collect();
-    Metric::builder()
-        .namespace(namespace)
-        .metric_name(name)
-        .set_dimensions(Some(dimensions))
-        .build()
-}
-
 async fn daily(
     client: &Client,
     metrics: &[(String, Metric)],
     from: Day,
     to: Day,
 ) -> Result<DailyBytes, CallError> {
-    let sums = metric_data::sums(client, metrics, Every::Day, (from, to)).await?;
+    let sums = metric_data::sums(client, metrics, Every::Day, (from.start(), to.end())).await?;
     let days = |periods: BTreeMap<i64, u64>| {
         let periods = periods.into_iter();
         periods

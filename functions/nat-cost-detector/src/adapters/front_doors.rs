@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::Metric;
+use tollkeeper::aws::metric_data::{self, Every};
 use tollkeeper::time::Day;
 
-use super::metric_data::{self, Every};
 use crate::fault::CallError;
 use crate::front_door::{Door, DoorKind};
 
@@ -31,13 +31,14 @@ const COUNTED: [(&str, &str, &str, DoorKind); 3] = [
 
 /// The front doors and their hourly requests from one day to another, both included.
 pub async fn observe(client: &Client, from: Day, to: Day) -> Result<Vec<Door>, CallError> {
+    let days = (from.start(), to.end());
     let mut doors = Vec::new();
     for (namespace, name, dimension, kind) in COUNTED {
         let metrics = list(client, namespace, name, dimension).await?;
-        let requests = metric_data::sums(client, &metrics, Every::Hour, (from, to)).await?;
+        let requests = metric_data::sums(client, &metrics, Every::Hour, days).await?;
         let bytes = if kind == DoorKind::LoadBalancer {
             let processed = list(client, namespace, "ProcessedBytes", dimension).await?;
-            metric_data::sums(client, &processed, Every::Hour, (from, to)).await?
+            metric_data::sums(client, &processed, Every::Hour, days).await?
         } else {
             BTreeMap::new()
         };

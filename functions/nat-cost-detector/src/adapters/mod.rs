@@ -15,7 +15,6 @@ pub mod insights;
 pub mod kafka;
 pub mod lambda;
 pub mod ledger;
-mod metric_data;
 mod polling;
 pub mod rollups;
 pub mod surroundings;

@@ -2,19 +2,8 @@
 
 use rust_decimal::Decimal;
 use tollkeeper::money::group_thousands;
-use tollkeeper::prices;
+pub use tollkeeper::prices::human_bytes;
 use tollkeeper::time::Day;
-
-/// A volume in the gigabytes that the bill counts (2^30 bytes), one place: `4,000.0 GB`.
-pub fn human_bytes(bytes: u64) -> String {
-    let gb = prices::gb(bytes);
-    if bytes > 0 && gb < Decimal::new(1, 1) {
-        return "under 0.1 GB".to_owned();
-    }
-    let text = format!("{:.1}", gb.round_dp(1));
-    let (whole, tenth) = text.split_once('.').unwrap_or((&text, "0"));
-    format!("{}.{tenth} GB", group_thousands(whole))
-}
 
 /// A whole figure with a comma before every third digit.
 pub fn grouped(figure: Decimal) -> String {
@@ -70,14 +59,6 @@ pub fn columns(rows: &[Vec<String>], right: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn volumes_are_the_bills_gigabytes() {
-        assert_eq!(human_bytes(3_400 << 30), "3,400.0 GB");
-        assert_eq!(human_bytes((1 << 30) + (1 << 29)), "1.5 GB");
-        assert_eq!(human_bytes(5), "under 0.1 GB");
-        assert_eq!(human_bytes(0), "0.0 GB");
-    }
 
     #[test]
     fn columns_line_up() {

@@ -11,8 +11,8 @@ use tollkeeper::plan::{PlanState, PlanSummary};
 use crate::nights::{LEAK_DAY, Story, night};
 use crate::support::{event, items, start};
 
-/// Longer than a lock's lease.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a lock's lease, and than a call whose outcome is not known takes to be believed undone (20 s a run).
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Engine {
     pub(crate) remediator: Function,
@@ -20,11 +20,18 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// What is applied may be verified at once.
     pub(crate) async fn of(story: &Story) -> Self {
+        Self::watching(story, "0").await
+    }
+
+    /// What is applied is watched for so many minutes.
+    async fn watching(story: &Story, minutes: &str) -> Self {
         let settings = [
             ("LEDGER_TABLE", story.world.ledger_table.as_str()),
             ("ALERT_TOPIC_ARN", &story.world.topic_arn),
             ("LEASE_SECONDS", "5"),
+            ("SOAK_MINUTES", minutes),
         ];
         Self {
             remediator: start(&story.cloud, "endpoint-remediator", &settings).await,
@@ -285,4 +292,51 @@ async fn a_step_that_is_refused_for_good_takes_the_others_back() {
     assert_eq!(story.world.observe().await.unwrap(), before);
     let (subject, _) = told(&story, &plan).pop().unwrap();
     assert!(subject.starts_with("Plan went back by itself"), "{subject}");
+}
+
+#[tokio::test]
+async fn an_applied_plan_that_shuts_people_out_while_it_is_watched_goes_back_by_itself() {
+    let story = Story::up_to_the_leak("remediation-watched").await;
+    let (detector, engine) = (
+        story.detector("s3").await,
+        Engine::watching(&story, "60").await,
+    );
+    let before = story.world.observe().await.unwrap();
+    let plan = planned(&story, &detector, &engine).await;
+    engine.approve(&plan, &plan.plan_hash).await;
+    assert_eq!(engine.apply(&plan).await["state"], "applied");
+
+    let watched = engine.act("verify", &plan).await.into_result().unwrap();
+    assert_eq!(
+        (
+            &watched["state"],
+            &watched["as_planned"],
+            &watched["verified"]
+        ),
+        (&json!("applied"), &json!(true), &json!(false))
+    );
+    assert!(watched["watched_until"].is_string(), "{watched}");
+
+    // Somebody takes the rule away that lets the VPC in, while its names lead there.
+    let client = aws_sdk_ec2::Client::new(&story.cloud.sdk_config());
+    let network = story.world.observe().await.unwrap();
+    let moved = network.interface_endpoints.iter();
+    let group = moved.flat_map(|endpoint| &endpoint.groups).next().unwrap();
+    let rules = client.describe_security_groups().group_ids(group);
+    let rules = rules.send().await.unwrap().security_groups()[0]
+        .ip_permissions()
+        .to_vec();
+    let revoke = client.revoke_security_group_ingress().group_id(group);
+    revoke.set_ip_permissions(Some(rules)).send().await.unwrap();
+
+    let undone = wait::until(PATIENCE, async || {
+        let resume = event("endpoint-remediator/resume.json");
+        engine.remediator.invoke(&resume).await.unwrap();
+        let plan = plans(&story).await.remove(0);
+        (plan.state == PlanState::RolledBack).then_some(plan)
+    });
+    let plan = undone.await.expect("the plan never went back");
+    let why = plan.failure.unwrap();
+    assert!(why.contains(group), "{why}");
+    assert_eq!(story.world.observe().await.unwrap(), before);
 }

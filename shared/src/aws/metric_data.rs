@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Metric, MetricDataQuery, MetricStat};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
+use jiff::Timestamp;
 use rust_decimal::prelude::ToPrimitive;
-use tollkeeper::time::Day;
 
-use crate::fault::CallError;
+use super::CallError;
 
 const OPERATION: &str = "cloudwatch:GetMetricData";
 /// Queries that one call takes.
@@ -19,14 +19,19 @@ const QUERIES: usize = 500;
 
 /// How long the periods are that are summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Every {
+pub enum Every {
+    /// Five minutes: the finest that endpoints have.
+    FiveMinutes,
+    /// An hour.
     Hour,
+    /// A day, UTC.
     Day,
 }
 
 impl Every {
     fn seconds(self) -> i32 {
         match self {
+            Self::FiveMinutes => 300,
             Self::Hour => 3_600,
             Self::Day => 86_400,
         }
@@ -34,15 +39,28 @@ impl Every {
 }
 
 /// Sums by thing and Unix second of the period's begin.
-pub(super) type Sums = BTreeMap<String, BTreeMap<i64, u64>>;
+pub type Sums = BTreeMap<String, BTreeMap<i64, u64>>;
 
-/// Sums of metrics from one day to another, both included; several metrics of one thing are added up. A period without
-/// data is absent.
-pub(super) async fn sums(
+/// A metric by namespace, name and dimensions.
+pub fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
+    let dimensions = dimensions
+        .iter()
+        .map(|(name, value)| Dimension::builder().name(*name).value(*value).build())
+        .collect();
+    Metric::builder()
+        .namespace(namespace)
+        .metric_name(name)
+        .set_dimensions(Some(dimensions))
+        .build()
+}
+
+/// Sums of metrics from one moment up to, not including, another; several metrics of one thing are added up. A period
+/// without data is absent.
+pub async fn sums(
     client: &Client,
     metrics: &[(String, Metric)],
     every: Every,
-    (from, to): (Day, Day),
+    (from, to): (Timestamp, Timestamp),
 ) -> Result<Sums, CallError> {
     let mut out = Sums::new();
     for part in metrics.chunks(QUERIES) {
@@ -55,8 +73,8 @@ pub(super) async fn sums(
         loop {
             let reply = client
                 .get_metric_data()
-                .start_time(DateTime::from_secs(from.start().as_second()))
-                .end_time(DateTime::from_secs(to.end().as_second()))
+                .start_time(DateTime::from_secs(from.as_second()))
+                .end_time(DateTime::from_secs(to.as_second()))
                 .set_metric_data_queries(Some(queries.clone()))
                 .set_next_token(token.take())
                 .send()
