@@ -9,10 +9,13 @@
 //! | plan body | remediator | `plan#<plan id>` | `plan` |
 //! | journal entry | remediator | `plan#<plan id>` | `journal#<number>` |
 //! | approval | approval | `approval#<plan id>` | `approval` |
+//! | audit event | remediator, approval | `audit#<account>#<region>#<day>` | `<time>#<request>` |
 //! | lock | remediator | `lock#<account>#<region>#<vpc>` | `lock` |
 //!
 //! IAM tells items apart by partition key only (`dynamodb:LeadingKeys`): approvals have partitions of their own, so
 //! that the remediator's role cannot write one.
+
+use jiff::Timestamp;
 
 use crate::time::Day;
 
@@ -91,6 +94,19 @@ pub const JOURNAL_PREFIX: &str = "journal#";
 /// One journal entry; numbers sort as text.
 pub fn journal(plan_id: &str, number: u32) -> Key {
     Key::new(plan_pk(plan_id), format!("{JOURNAL_PREFIX}{number:06}"))
+}
+
+/// Partition of a day's audit events (UTC).
+pub fn audit_pk(account: &str, region: &str, day: Day) -> String {
+    format!("audit#{account}#{region}#{day}")
+}
+
+/// One audit event; they sort by time.
+pub fn audit(account: &str, region: &str, at: Timestamp, request_id: &str) -> Key {
+    Key::new(
+        audit_pk(account, region, Day::of(at)),
+        format!("{at:.9}#{request_id}"),
+    )
 }
 
 /// The lock of a VPC.

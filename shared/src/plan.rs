@@ -19,6 +19,9 @@ pub struct PlanRequest {
     pub vpc_id: String,
     /// Services to give endpoints: `s3`, `dynamodb` (gateway), `lambda`, `sts` (interface).
     pub services: Vec<String>,
+    /// Give routes to gateway endpoints to these tables only; empty for every private table of the VPC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub route_tables: Vec<String>,
     /// Kafka pollers whose traffic should reach the endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kafka_pollers: Vec<KafkaPollers>,

@@ -3,8 +3,11 @@
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::{Alerts, Table};
+use tollkeeper::error::{Fault, chain};
 use tollkeeper::telemetry::wall_clock;
+use tollkeeper::time::Day;
 
+use crate::audit::{Asked, Event, What};
 use crate::caller::{Caller, IdentityError};
 use crate::config::Config;
 use crate::ec2::Ec2;
@@ -78,12 +81,45 @@ impl App {
         Ledger::new(self.table.clone(), place.clone())
     }
 
+    /// An event of now, for the audit trail.
+    pub(crate) fn event(&self, call: &Call, plan_id: Option<&str>, what: What) -> Event {
+        Event {
+            at: (self.clock)(),
+            request_id: call.request_id.clone(),
+            plan_id: plan_id.map(str::to_owned),
+            what,
+        }
+    }
+
+    /// A refusal leaves a trace too. That it could not be written does not change the answer.
+    pub(crate) async fn note_refusal(&self, asked: Asked, failure: &Failure, call: &Call) {
+        let what = What::Refused {
+            action: asked.action,
+            error_type: failure.fault_type().to_owned(),
+            error: chain(failure),
+        };
+        let event = self.event(call, asked.plan_id.as_deref(), what);
+        let noted = async {
+            let place = self.place().await?;
+            Ok::<_, Failure>(self.ledger(&place).note(&event).await?)
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(
+                error = chain(&error),
+                "refusal not written to the audit trail"
+            );
+        }
+    }
+
     /// The VPC as it is now.
     pub(crate) async fn observe(&self, scope: &Scope) -> Result<Snapshot, Failure> {
         let found = self.ec2.observe(scope).await?;
-        found.ok_or_else(|| Failure::NoVpc {
-            vpc_id: scope.vpc_id.clone(),
-            region: self.region.clone().unwrap_or_default(),
-        })
+        let today = Day::of((self.clock)());
+        found
+            .map(|found| found.on(today))
+            .ok_or_else(|| Failure::NoVpc {
+                vpc_id: scope.vpc_id.clone(),
+                region: self.region.clone().unwrap_or_default(),
+            })
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn plans(
                 vpc_id: request.vpc_id.clone(),
                 services: Vec::new(),
                 kafka_pollers: Vec::new(),
+                route_tables: Vec::new(),
                 incident_id: Some(finding.incident_id.clone()),
             };
             (empty, Promise::default())

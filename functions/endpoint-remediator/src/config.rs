@@ -14,6 +14,8 @@ pub struct Config {
     pub alert_topic_arn: String,
     /// Most changes one plan may hold.
     pub max_changes: usize,
+    /// Most of a VPC's route tables that one plan may change, percent.
+    pub max_tables_percent: usize,
     /// How long a lock outlives its holder's last sign of life. EC2 ignores fencing counters, so half of it must outlast
     /// a call in flight (60 s with its retries).
     pub lease: Duration,
@@ -54,6 +56,7 @@ impl Config {
             ledger_table: settings.required_text("LEDGER_TABLE", TABLE)?,
             alert_topic_arn: topic,
             max_changes: settings.within("MAX_CHANGES", 30, 1, 200)?,
+            max_tables_percent: settings.within("MAX_TABLES_PERCENT", 100, 1, 100)?,
             lease: Duration::from_secs(settings.within("LEASE_SECONDS", 150, 1, 3_600)?),
             soak: SignedDuration::from_mins(settings.within("SOAK_MINUTES", 60, 0, 10_080)?),
             function_name: text("AWS_LAMBDA_FUNCTION_NAME", "endpoint-remediator"),
@@ -99,7 +102,10 @@ mod tests {
         let settings = Settings::from_pairs(&GOOD);
         let config = Config::from_settings(&settings).unwrap();
         assert_eq!((config.max_changes, config.lease.as_secs()), (30, 150));
-        assert_eq!(config.soak.as_mins(), 60);
+        assert_eq!(
+            (config.max_tables_percent, config.soak.as_mins()),
+            (100, 60)
+        );
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
         assert_eq!(approval.max_hours, 72);
     }
@@ -109,6 +115,7 @@ mod tests {
         insta::assert_snapshot!(error_with("LEDGER_TABLE", ""), @"LEDGER_TABLE is not set: expected the name of the Ledger table");
         insta::assert_snapshot!(error_with("ALERT_TOPIC_ARN", "alerts"), @"ALERT_TOPIC_ARN=`alerts` is wrong: expected the ARN of an SNS topic");
         insta::assert_snapshot!(error_with("MAX_CHANGES", "0"), @"MAX_CHANGES=`0` is wrong: expected a number from 1 to 200");
+        insta::assert_snapshot!(error_with("MAX_TABLES_PERCENT", "101"), @"MAX_TABLES_PERCENT=`101` is wrong: expected a number from 1 to 100");
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
         insta::assert_snapshot!(error_with("SOAK_MINUTES", "-1"), @"SOAK_MINUTES=`-1` is wrong: expected a number from 0 to 10080");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");

@@ -25,6 +25,15 @@ pub(crate) enum Failure {
         "the plan has {steps} changes, more than MAX_CHANGES={most}: ask for fewer services at a time"
     )]
     TooManyChanges { steps: usize, most: usize },
+    #[error(
+        "the plan changes {tables} of the VPC's {all} route tables, more than MAX_TABLES_PERCENT={most}: name fewer of them \
+         in `route_tables`, and the others in later plans"
+    )]
+    TooManyTables {
+        tables: usize,
+        all: usize,
+        most: usize,
+    },
     #[error("no plan `{plan_id}` in this account and region: make one with the action `plan`")]
     NoPlan { plan_id: String },
     #[error("plan {plan_id} is {state}: {expected}")]
@@ -115,7 +124,7 @@ impl Fault for Failure {
             Self::ApplyFailed { .. } => "Apply.Failed",
             Self::ConnectivityLost { .. } => "Verify.ConnectivityLost",
             Self::NotExpressible(_) => "Plan.NotExpressible",
-            Self::TooManyChanges { .. } => "Plan.TooManyChanges",
+            Self::TooManyChanges { .. } | Self::TooManyTables { .. } => "Plan.TooManyChanges",
             Self::NoPlan { .. } => "Plan.NotFound",
             Self::WrongState { .. } => "Plan.WrongState",
             Self::Tampered { .. } => "Plan.Tampered",

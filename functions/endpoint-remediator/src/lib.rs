@@ -12,6 +12,7 @@ mod actions;
 mod app;
 mod approval;
 mod asked;
+mod audit;
 mod caller;
 mod change;
 mod cloudwatch;
@@ -19,6 +20,7 @@ mod config;
 mod ec2;
 mod emit;
 mod engine;
+mod exception;
 mod failure;
 mod journal;
 mod merged;
@@ -75,24 +77,31 @@ impl EndpointRemediator {
                 .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
                 .unwrap_or(Timestamp::MAX),
         };
-        Box::pin(self.answer(event, &call))
-            .await
-            .map_err(|failure| report(&failure))
+        let asked = audit::Asked::of(&event);
+        match Box::pin(self.answer(event, &call)).await {
+            Ok(reply) => Ok(reply),
+            Err(failure) => {
+                Box::pin(self.app.note_refusal(asked, &failure, &call)).await;
+                Err(report(&failure))
+            }
+        }
     }
 
     async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
         let app = &self.app;
         match request::parse(event)? {
             Request::Plan(wanted, format) => {
-                actions::plan(app, wanted, &plan::Promise::default(), format).await
+                let promise = plan::Promise::default();
+                Box::pin(actions::plan(app, wanted, &promise, format, call)).await
             }
             Request::Findings { findings, ignored } => {
-                actions::from_findings(app, &findings, ignored).await
+                Box::pin(actions::from_findings(app, &findings, ignored, call)).await
             }
             Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
             Request::Verify { plan_id } => Box::pin(actions::verify(app, &plan_id, call)).await,
             Request::Rollback { plan_id } => Box::pin(actions::rollback(app, &plan_id, call)).await,
             Request::Resume => Box::pin(actions::resume(app, call)).await,
+            Request::History { day } => Box::pin(actions::history(app, day)).await,
             Request::Status { plan_id, format } => actions::status(app, &plan_id, format).await,
         }
     }

@@ -51,6 +51,9 @@ fn sections(snapshot: &Snapshot) -> BTreeMap<String, Value> {
     for item in &sorted.network_acls {
         add("network ACL", &item.id, serde_json::to_value(item));
     }
+    for item in &sorted.exceptions {
+        add("exception of", &item.resource, serde_json::to_value(item));
+    }
     all
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tollkeeper::finding::{self, Finding};
 use tollkeeper::plan::PlanRequest;
+use tollkeeper::time::Day;
 
 use crate::emit::Format;
 use crate::plan::Wanted;
@@ -31,6 +32,10 @@ pub(crate) enum Request {
     },
     /// What is under way, whichever it is.
     Resume,
+    /// The audit trail of a day.
+    History {
+        day: Day,
+    },
     Status {
         plan_id: String,
         format: Format,
@@ -51,7 +56,7 @@ pub(crate) enum RequestError {
     UnknownAction { action: String },
 }
 
-const ACTIONS: &str = "plan, apply, verify, rollback, resume, status";
+const ACTIONS: &str = "plan, apply, verify, rollback, resume, status, history";
 
 impl RequestError {
     pub(crate) fn fault_type(&self) -> &'static str {
@@ -66,6 +71,12 @@ impl RequestError {
 #[serde(deny_unknown_fields)]
 struct PlanRef {
     plan_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfDay {
+    day: Day,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +115,9 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
     let rest = Value::Object(fields);
     if action == "resume" {
         return read::<Nothing>(rest).map(|Nothing {}| Request::Resume);
+    }
+    if action == "history" {
+        return read::<OfDay>(rest).map(|OfDay { day }| Request::History { day });
     }
     if action == "status" {
         let make = |PlanRef { plan_id }| Request::Status { plan_id, format };
@@ -249,6 +263,9 @@ mod tests {
         let status = include_str!("../../../events/endpoint-remediator/status.json");
         let format = Format::Text;
         assert_eq!(read(status), Request::Status { plan_id, format });
+        let history = include_str!("../../../events/endpoint-remediator/history.json");
+        let day = "2026-10-15".parse().unwrap();
+        assert_eq!(read(history), Request::History { day });
         let policy = include_str!("../../../events/endpoint-remediator/plan-a-policy.json");
         assert!(matches!(
             read(policy),
@@ -269,8 +286,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_says_what_was_got_and_expected() {
         insta::assert_snapshot!(error(json!("plan")), @"Request.Malformed: request is malformed: expected an object with `action`, or an SNS event with `Records`");
-        insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, resume, status) nor `Records`, but [detail, source]");
-        insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, resume, status");
+        insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, resume, status, history) nor `Records`, but [detail, source]");
+        insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, resume, status, history");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan": "plan-1"})), @"Request.Malformed: request is malformed: unknown field `plan`, expected `plan_id`");
         insta::assert_snapshot!(error(json!({"action": "plan", "kind": "route"})), @"Request.Malformed: request is malformed: `kind` is neither endpoints nor policy");
         insta::assert_snapshot!(error(json!({"action": "plan", "format": "pulumi"})), @"Request.Malformed: request is malformed: expected one of `text`, `terraform`, `cloudformation`");

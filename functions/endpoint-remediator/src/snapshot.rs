@@ -6,9 +6,11 @@
 use serde::{Deserialize, Serialize};
 use tollkeeper::canonical::{self, NotCanonical};
 use tollkeeper::plan::EndpointKind;
+use tollkeeper::time::Day;
 
 use crate::acl::NetworkAcl;
 use crate::change::{Change, Direction, Peer};
+use crate::exception::Exception;
 use crate::owner::Owner;
 use crate::plan::group_name;
 use crate::policy;
@@ -36,6 +38,9 @@ pub(crate) struct Snapshot {
     /// Those that guard a subnet.
     #[serde(default)]
     pub(crate) network_acls: Vec<NetworkAcl>,
+    /// What owners have set apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exceptions: Vec<Exception>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +190,7 @@ impl Snapshot {
             acl.subnets.sort();
             acl.entries.sort();
         }
+        self.exceptions.sort();
         self.subnets.sort();
         self.route_tables.sort();
         self.groups.sort();
@@ -204,6 +210,13 @@ impl Snapshot {
     pub(crate) fn acl_of(&self, subnet: &str) -> Option<&NetworkAcl> {
         let guards = |acl: &&NetworkAcl| acl.subnets.iter().any(|id| id == subnet);
         self.network_acls.iter().find(guards)
+    }
+
+    /// The network on a day: exceptions that have run out are gone.
+    #[must_use]
+    pub(crate) fn on(mut self, day: Day) -> Self {
+        self.exceptions.retain(|exception| exception.holds_on(day));
+        self
     }
 
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {

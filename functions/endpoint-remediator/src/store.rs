@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use tollkeeper::aws::{Put, Table, TableError, Versioned};
 use tollkeeper::ledger;
 use tollkeeper::plan::{PlanState, PlanSummary};
+use tollkeeper::time::Day;
 
 use crate::approval::Approval;
+use crate::audit::Event;
 use crate::engine::{Clock, Journal, Keep};
 use crate::journal::Entry;
 use crate::plan::Place;
@@ -169,6 +171,19 @@ impl<R: Rows> Ledger<R> {
             .into_iter()
             .map(|entry| (entry.item.step, entry))
             .collect())
+    }
+
+    /// Adds to the audit trail.
+    pub(crate) async fn note(&self, event: &Event) -> Result<(), StoreError> {
+        let Place { account, region } = &self.place;
+        let key = ledger::audit(account, region, event.at, &event.request_id);
+        Ok(self.table.put(&key.pk, &key.sk, event).await?)
+    }
+
+    /// The audit events of a day, in order.
+    pub(crate) async fn events(&self, day: Day) -> Result<Vec<Event>, StoreError> {
+        let pk = ledger::audit_pk(&self.place.account, &self.place.region, day);
+        Ok(self.table.query(&pk, "").await?)
     }
 
     /// Takes the VPC's lock if nobody's lease runs, and no other plan was left half done; the same request may take its own

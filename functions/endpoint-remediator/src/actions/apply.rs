@@ -78,7 +78,7 @@ async fn under_lock(
     call: &Call,
 ) -> Result<Value, Failure> {
     check_world(app, &case).await?;
-    case.enter(app, ledger, PlanState::Applying).await?;
+    case.enter(app, ledger, call, PlanState::Applying).await?;
     let plan_id = case.stored.plan_id.clone();
     let journal = PlanJournal {
         ledger,
@@ -117,7 +117,7 @@ async fn under_lock(
             case.summary.item.endpoints =
                 endpoints(&case.plan.steps, &case.journal, &case.plan.endpoints);
             case.summary.item.applied_at = Some(now);
-            case.enter(app, ledger, PlanState::Applied).await?;
+            case.enter(app, ledger, call, PlanState::Applied).await?;
             tracing::info!(plan_id, "plan applied");
         }
     }

@@ -1,6 +1,7 @@
-//! The six actions, each observe, decide, act; and the case they work on.
+//! The actions, each observe, decide, act; and the case they work on.
 
 mod apply;
+mod history;
 mod news;
 mod plan;
 mod resume;
@@ -13,6 +14,7 @@ use tollkeeper::canonical;
 use tollkeeper::plan::{PlanState, PlanSummary};
 
 pub(crate) use apply::apply;
+pub(crate) use history::history;
 pub(crate) use plan::{from_findings, plan};
 pub(crate) use resume::resume;
 pub(crate) use rollback::rollback;
@@ -20,6 +22,7 @@ pub(crate) use status::status;
 pub(crate) use verify::verify;
 
 use crate::app::{App, Call};
+use crate::audit::What;
 use crate::engine::{Engine, Journal, Pace};
 use crate::failure::{Failure, word};
 use crate::plan::Plan;
@@ -76,7 +79,13 @@ impl Case {
 
     /// Enters a state. People are told of one that they care about before it is recorded: a crash in between tells them
     /// twice, and never leaves them in the dark.
-    async fn enter(&mut self, app: &App, ledger: &Ledger, state: PlanState) -> Result<(), Failure> {
+    async fn enter(
+        &mut self,
+        app: &App,
+        ledger: &Ledger,
+        call: &Call,
+        state: PlanState,
+    ) -> Result<(), Failure> {
         let before = self.state();
         if before == state {
             return Ok(());
@@ -86,6 +95,13 @@ impl Case {
         if let Some(alert) = news::of(before, &self.summary.item, function_name)? {
             app.alerts.send(&alert).await?;
         }
+        let entered = What::Entered {
+            from: before,
+            to: state,
+            why: self.summary.item.failure.clone(),
+        };
+        let event = app.event(call, Some(self.plan_id()), entered);
+        ledger.note(&event).await?;
         Ok(ledger.put_summary(&mut self.summary).await?)
     }
 

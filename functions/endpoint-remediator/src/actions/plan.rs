@@ -1,5 +1,7 @@
 //! `plan`: look at the VPC, write down what would be done, tell people.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 use serde_json::{Value, json};
 use tollkeeper::aws::{Alert, Versioned};
@@ -8,11 +10,14 @@ use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
 use super::news;
-use crate::app::App;
+use crate::app::{App, Call};
 use crate::asked;
+use crate::audit::What;
+use crate::change::Change;
+use crate::config::Config;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, Place, Promise, Sealed, Wanted};
+use crate::plan::{self, Commands, Place, Plan, Promise, Sealed, Wanted};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
 
@@ -24,6 +29,7 @@ pub(crate) async fn from_findings(
     app: &App,
     findings: &[Finding],
     mut ignored: Vec<String>,
+    call: &Call,
 ) -> Result<Value, Failure> {
     let place = app.place().await?;
     let mut plans = Vec::new();
@@ -33,7 +39,7 @@ pub(crate) async fn from_findings(
             Ok(wanted) => {
                 for (request, promise) in wanted {
                     let wanted = Wanted::Endpoints(request);
-                    plans.push(plan(app, wanted, &promise, Format::Text).await?);
+                    plans.push(plan(app, wanted, &promise, Format::Text, call).await?);
                 }
             }
         }
@@ -50,26 +56,24 @@ pub(crate) async fn plan(
     wanted: Wanted,
     promise: &Promise,
     format: Format,
+    call: &Call,
 ) -> Result<Value, Failure> {
     let (wanted, scope) = wanted.normalise()?;
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
     let (sealed, known) = next_attempt(&ledger, &place, &wanted, &snapshot).await?;
-    let (steps, most) = (sealed.plan.steps.len(), app.config.max_changes);
-    if steps == 0 {
+    if sealed.plan.steps.is_empty() {
         return Ok(
             json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": sealed.plan.left_alone}),
         );
     }
-    if steps > most {
-        return Err(Failure::TooManyChanges { steps, most });
-    }
+    refuse_too_many(&sealed.plan, &snapshot, &app.config)?;
     let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
         None => (
-            write(app, &ledger, &sealed, &snapshot, promise).await?,
+            write(app, &ledger, &sealed, &snapshot, promise, call).await?,
             true,
         ),
     };
@@ -87,6 +91,24 @@ pub(crate) async fn plan(
         give_out(app, &ledger, &sealed.id, &emitted, &mut reply).await?;
     }
     Ok(reply)
+}
+
+/// The caps: changes by number, route tables by their part of the VPC's.
+fn refuse_too_many(plan: &Plan, snapshot: &Snapshot, config: &Config) -> Result<(), Failure> {
+    let (steps, most) = (plan.steps.len(), config.max_changes);
+    if steps > most {
+        return Err(Failure::TooManyChanges { steps, most });
+    }
+    let changed = plan.steps.iter().filter_map(|step| match &step.change {
+        Change::AssociateRouteTable { route_table, .. } => Some(route_table),
+        _ => None,
+    });
+    let tables = changed.collect::<BTreeSet<_>>().len();
+    let (all, most) = (snapshot.route_tables.len(), config.max_tables_percent);
+    if tables * 100 > all * most {
+        return Err(Failure::TooManyTables { tables, all, most });
+    }
+    Ok(())
 }
 
 /// Adds a plan as code to the answer, and notes that others may carry it out from now on.
@@ -144,6 +166,7 @@ async fn write(
     sealed: &Sealed,
     snapshot: &Snapshot,
     promise: &Promise,
+    call: &Call,
 ) -> Result<PlanSummary, Failure> {
     let now = (app.clock)();
     let commands = Commands {
@@ -165,6 +188,12 @@ async fn write(
         emitted_at: None,
     };
     ledger.put_plan(&body).await?;
+    let made = What::Planned {
+        plan_hash: sealed.hash.clone(),
+    };
+    ledger
+        .note(&app.event(call, Some(&sealed.id), made))
+        .await?;
     let mut summary = Versioned {
         version: 0,
         item: summary(sealed, now),

@@ -70,7 +70,8 @@ async fn under_lock(
     lock: &Lock,
     call: &Call,
 ) -> Result<Value, Failure> {
-    case.enter(app, ledger, PlanState::RollingBack).await?;
+    case.enter(app, ledger, call, PlanState::RollingBack)
+        .await?;
     let plan_id = case.stored.plan_id.clone();
     let journal = PlanJournal {
         ledger,
@@ -88,7 +89,7 @@ async fn under_lock(
             reply["note"] = json!("out of time: call rollback again, it goes on from the journal");
         }
         Ok(Outcome::Finished) => {
-            case.enter(app, ledger, PlanState::RolledBack).await?;
+            case.enter(app, ledger, call, PlanState::RolledBack).await?;
             tracing::info!(plan_id, "plan rolled back");
         }
         Err(error) => {
@@ -99,7 +100,7 @@ async fn under_lock(
             // The ledger's own failure leaves the state as it is: calling again goes on.
             if !matches!(error, EngineError::Store(_)) {
                 // What went wrong with the network counts more than that nobody could be told.
-                if let Err(error) = case.enter(app, ledger, PlanState::Failed).await {
+                if let Err(error) = case.enter(app, ledger, call, PlanState::Failed).await {
                     tracing::error!(plan_id, error = %error, "failure neither told nor recorded");
                 }
             }

@@ -56,7 +56,7 @@ pub(crate) async fn verify(app: &App, plan_id: &str, call: &Call) -> Result<Valu
         (false, true) => PlanState::Planned,
         (false, false) => PlanState::Applied,
     };
-    case.enter(app, &ledger, state).await?;
+    case.enter(app, &ledger, call, state).await?;
     let verified = case.state() == PlanState::Verified;
     tracing::info!(plan_id, holds, verified, "plan read back");
     let mut reply = json!({

@@ -6,19 +6,35 @@ use aws_sdk_ec2::types::{self, VpcAttributeName};
 
 use super::{Ec2, convert, failed, filter, unless_gone};
 use crate::acl::NetworkAcl;
+use crate::exception::{Exception, TAG_EXCEPT};
 use crate::network::NetworkError;
 use crate::snapshot::{Endpoint, Group, RouteTable, Scope, Service, Snapshot, Subnet, Vpc};
 
+fn exceptions<'a>(
+    tagged: impl Iterator<Item = (&'a str, BTreeMap<String, String>)>,
+) -> Vec<Exception> {
+    let of = |(id, tags): (&str, BTreeMap<String, String>)| {
+        let value = tags.get(TAG_EXCEPT)?;
+        Some(Exception::of(id, value))
+    };
+    tagged.filter_map(of).collect()
+}
+
 impl Ec2 {
     pub(super) async fn snapshot(&self, scope: &Scope) -> Result<Option<Snapshot>, NetworkError> {
-        let Some(vpc) = self.vpc(&scope.vpc_id).await? else {
+        let Some((vpc, vpc_tags)) = self.vpc(&scope.vpc_id).await? else {
             return Ok(None);
         };
         let endpoints = self.endpoints(scope).await?;
         let tables = self.tables(&scope.vpc_id).await?;
         let groups = self.groups(scope, &endpoints, &vpc.cidrs).await?;
         let subnets = self.subnets(&scope.vpc_id, &tables).await?;
+        let tagged = tables.iter().filter_map(|table| {
+            let id = table.route_table_id()?;
+            Some((id, convert::tags(table.tags())))
+        });
         let snapshot = Snapshot {
+            exceptions: exceptions(tagged.chain([(scope.vpc_id.as_str(), vpc_tags)])),
             vpc,
             network_acls: self.network_acls(&scope.vpc_id, &subnets).await?,
             subnets,
@@ -30,7 +46,8 @@ impl Ec2 {
         Ok(Some(snapshot.sorted()))
     }
 
-    async fn vpc(&self, id: &str) -> Result<Option<Vpc>, NetworkError> {
+    /// The VPC and its tags.
+    async fn vpc(&self, id: &str) -> Result<Option<(Vpc, BTreeMap<String, String>)>, NetworkError> {
         let reply = self.client.describe_vpcs().vpc_ids(id).send().await;
         let found = unless_gone(reply.map_err(failed("DescribeVpcs")))?;
         let Some(vpc) = found.and_then(|reply| reply.vpcs.unwrap_or_default().into_iter().next())
@@ -48,7 +65,8 @@ impl Ec2 {
         if cidrs.is_empty() {
             cidrs.extend(vpc.cidr_block().map(str::to_owned));
         }
-        Ok(Some(Vpc {
+        let tags = convert::tags(vpc.tags());
+        let vpc = Vpc {
             id: id.to_owned(),
             owner: vpc.owner_id().unwrap_or_default().to_owned(),
             cidrs,
@@ -59,7 +77,8 @@ impl Ec2 {
             dns_hostnames: self
                 .attribute(id, VpcAttributeName::EnableDnsHostnames)
                 .await?,
-        }))
+        };
+        Ok(Some((vpc, tags)))
     }
 
     async fn attribute(&self, vpc: &str, name: VpcAttributeName) -> Result<bool, NetworkError> {

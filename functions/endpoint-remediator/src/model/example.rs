@@ -98,6 +98,7 @@ pub(crate) fn snapshot() -> Snapshot {
         subnet("subnet-private-b", "us-east-1b", "rtb-b", "10.0.3.0/24"),
     ];
     Snapshot {
+        exceptions: Vec::new(),
         vpc: Vpc {
             id: text("vpc-1"),
             owner: text("123456789012"),
@@ -130,6 +131,7 @@ pub(crate) fn request() -> PlanRequest {
     PlanRequest {
         vpc_id: "vpc-1".to_owned(),
         services: ["sts", "s3", "lambda"].map(str::to_owned).to_vec(),
+        route_tables: Vec::new(),
         kafka_pollers: vec![KafkaPollers {
             subnets: vec!["subnet-private-a".to_owned(), "subnet-private-b".to_owned()],
             security_group: "sg-pollers".to_owned(),

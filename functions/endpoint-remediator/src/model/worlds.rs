@@ -77,6 +77,7 @@ impl Tape {
         let groups = self.groups(&cidrs);
         let services = self.services();
         let mut network = Snapshot {
+            exceptions: Vec::new(),
             vpc: Vpc {
                 id: "vpc-1".to_owned(),
                 owner: if self.once_in(20) {
@@ -363,6 +364,7 @@ impl Tape {
         PlanRequest {
             vpc_id: network.vpc.id.clone(),
             services,
+            route_tables: Vec::new(),
             kafka_pollers: (0..count).map(&mut pollers).collect(),
             incident_id: None,
         }

@@ -48,6 +48,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Who has set the VPC apart, for this service; it is left alone then.
+    pub(super) fn is_set_apart(&mut self, service: &str) -> bool {
+        let vpc = &self.snapshot.vpc.id;
+        let mut exceptions = self.snapshot.exceptions.iter();
+        let found = exceptions.find(|one| one.resource == *vpc && one.covers(service));
+        if let Some(exception) = found {
+            self.leave(format!("{service}: {exception}"));
+        }
+        found.is_some()
+    }
+
     /// Subnets without a default route to an internet gateway.
     pub(super) fn private_subnets(&self) -> impl Iterator<Item = &'a Subnet> {
         let public: BTreeSet<&str> = self

@@ -11,6 +11,9 @@ use crate::snapshot::{Endpoint, EndpointState};
 
 /// Plans routes to `service` for every private route table that lacks them.
 pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {
+    if draft.is_set_apart(service) {
+        return;
+    }
     let existing: Vec<&Endpoint> = draft
         .snapshot
         .endpoints
@@ -23,6 +26,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {
             "{service}: every private route table of {} has a gateway endpoint already",
             draft.snapshot.vpc.id
         ));
+    }
+    let lacking = tables_to_change(draft, service, lacking);
+    if lacking.is_empty() {
+        return;
     }
     let offered = |offer: &crate::snapshot::Service| {
         offer.name == service && offer.kind == EndpointKind::Gateway
@@ -85,6 +92,37 @@ fn tables_without_route(draft: &Draft<'_>, existing: &[&Endpoint]) -> BTreeSet<S
         existing.iter().any(associated)
     };
     private.into_iter().filter(|id| !has_route(id)).collect()
+}
+
+/// Those asked for, where the request names some, and that nobody has set apart; what of the others is said.
+fn tables_to_change(
+    draft: &mut Draft<'_>,
+    service: &str,
+    lacking: BTreeSet<String>,
+) -> BTreeSet<String> {
+    let asked = &draft.request.route_tables;
+    let (wanted, others): (BTreeSet<_>, BTreeSet<_>) = lacking
+        .into_iter()
+        .partition(|table| asked.is_empty() || asked.contains(table));
+    if !others.is_empty() {
+        let others: Vec<String> = others.into_iter().collect();
+        draft.leave(format!(
+            "{service}: the route is lacking in {} too, not asked for",
+            others.join(", ")
+        ));
+    }
+    let exceptions = &draft.snapshot.exceptions;
+    let set_apart = |table: &String| exceptions.iter().find(|one| one.resource == *table);
+    let mut free = BTreeSet::new();
+    for table in wanted {
+        match set_apart(&table) {
+            Some(exception) => draft.leave(format!("{service}: {exception}")),
+            None => {
+                free.insert(table);
+            }
+        }
+    }
+    free
 }
 
 fn may_change(endpoint: &Endpoint) -> bool {

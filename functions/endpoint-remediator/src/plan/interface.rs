@@ -31,12 +31,16 @@ pub(crate) fn group_name(service: &str) -> String {
 /// Plans all interface endpoints of the request: everything dark first, private DNS last.
 pub(super) fn plan(draft: &mut Draft<'_>, gateway_services: &[&str]) {
     let request = draft.request;
-    for pollers in &request.kafka_pollers {
+    // The pollers' way to the brokers belongs to no service: an exception of the whole VPC covers it.
+    let vpc = &draft.snapshot.vpc.id;
+    let mut exceptions = draft.snapshot.exceptions.iter();
+    let is_apart = exceptions.any(|one| one.resource == *vpc && one.services.is_empty());
+    for pollers in request.kafka_pollers.iter().filter(|_| !is_apart) {
         reach_brokers(draft, pollers);
     }
     let mut dark = Vec::new();
     for service in &request.services {
-        if gateway_services.contains(&service.as_str()) {
+        if gateway_services.contains(&service.as_str()) || draft.is_set_apart(service) {
             continue;
         }
         match endpoint(draft, service) {

@@ -169,6 +169,8 @@ pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope)
     }
     request.services.sort();
     request.services.dedup();
+    request.route_tables.sort();
+    request.route_tables.dedup();
     for pollers in &mut request.kafka_pollers {
         pollers.subnets.sort();
         pollers.subnets.dedup();
@@ -254,6 +256,11 @@ fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanErr
         kind,
         id: id.clone(),
     };
+    for id in &request.route_tables {
+        if !snapshot.route_tables.iter().any(|table| table.id == *id) {
+            return Err(missing("route table", id));
+        }
+    }
     for pollers in &request.kafka_pollers {
         for id in [&pollers.security_group, &pollers.broker_security_group] {
             if snapshot.group(id).is_none() {
@@ -269,5 +276,7 @@ fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanErr
     Ok(())
 }
 
+#[cfg(test)]
+mod apart_tests;
 #[cfg(test)]
 mod tests;

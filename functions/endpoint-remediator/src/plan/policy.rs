@@ -48,6 +48,9 @@ pub(crate) fn make_policies(
     let (snapshot, request) = (snapshot.clone().sorted(), request(ask));
     let mut draft = Draft::new(&snapshot, &request);
     for service in &ask.services {
+        if draft.is_set_apart(service) {
+            continue;
+        }
         let usual = if GATEWAY_SERVICES.contains(&service.as_str()) {
             EndpointKind::Gateway
         } else {
@@ -97,6 +100,7 @@ fn request(ask: &PolicyAsk) -> PlanRequest {
         vpc_id: ask.vpc_id.clone(),
         services: ask.services.clone(),
         kafka_pollers: Vec::new(),
+        route_tables: Vec::new(),
         incident_id: None,
     }
 }

@@ -173,6 +173,7 @@ fn advice(
             vpc_id: vpc_id.to_owned(),
             services: services.clone(),
             kafka_pollers: Vec::new(),
+            route_tables: Vec::new(),
             incident_id: situation.incident_id.map(str::to_owned),
         }),
         services,

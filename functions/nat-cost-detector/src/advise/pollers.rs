@@ -134,6 +134,7 @@ fn interface_endpoints(leak: &Leak<'_>) -> Option<Advice> {
             vpc_id: leak.vpc_id.to_owned(),
             services: services.clone(),
             kafka_pollers: kafka_pollers.unwrap_or_default(),
+            route_tables: Vec::new(),
             incident_id: incident_id.map(str::to_owned),
         }),
         services,

@@ -73,6 +73,7 @@ fn advice() -> impl Strategy<Value = Advice> {
             vpc_id: "vpc-1".to_owned(),
             services: vec!["s3".to_owned()],
             kafka_pollers: Vec::new(),
+            route_tables: Vec::new(),
             incident_id: None,
         }),
     })

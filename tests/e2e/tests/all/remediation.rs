@@ -1,12 +1,14 @@
 //! From the finding to the closed incident: plan, approval, apply, verify, the saving; and the way back.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use local_cloud::{Fault, Function, Reply, wait};
 use serde_json::{Value, json};
 use tollkeeper::finding::State;
 use tollkeeper::plan::{PlanState, PlanSummary};
+use tollkeeper::time::Day;
 
 use crate::nights::{LEAK_DAY, Story, night};
 use crate::support::{event, items, start};
@@ -339,4 +341,83 @@ async fn an_applied_plan_that_shuts_people_out_while_it_is_watched_goes_back_by_
     let why = plan.failure.unwrap();
     assert!(why.contains(group), "{why}");
     assert_eq!(story.world.observe().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_is_set_apart_is_left_alone_and_a_day_can_be_read_again_afterwards() {
+    let today = || Day::of(tollkeeper::telemetry::wall_clock());
+    let begun = today();
+    let story = Story::up_to_the_leak("remediation-history").await;
+    let (detector, engine) = (story.detector("s3").await, Engine::of(&story).await);
+    let plan = planned(&story, &detector, &engine).await;
+    let refused = engine.act("apply", &plan).await.into_result().unwrap_err();
+    assert!(refused.starts_with("Approval.Missing"), "{refused}");
+    engine.approve(&plan, &plan.plan_hash).await;
+
+    // The owner of the network sets it apart while the plan waits.
+    let client = aws_sdk_ec2::Client::new(&story.cloud.sdk_config());
+    let tag = aws_sdk_ec2::types::Tag::builder()
+        .key("tollkeeper:except")
+        .value("net-team until 2199-12-31");
+    let tags = client
+        .create_tags()
+        .resources(&plan.vpc_id)
+        .tags(tag.clone().build());
+    tags.send().await.unwrap();
+    let moved = engine.act("apply", &plan).await.into_result().unwrap_err();
+    assert!(
+        moved.starts_with("World.Moved") && moved.contains("exception of"),
+        "{moved}"
+    );
+    let ask = json!({"action": "plan", "vpc_id": plan.vpc_id, "services": ["s3"]});
+    let reply = engine
+        .remediator
+        .invoke(&ask)
+        .await
+        .unwrap()
+        .into_result()
+        .unwrap();
+    assert_eq!(reply["state"], "nothing_to_do");
+    assert_eq!(
+        reply["why"],
+        json!([format!(
+            "s3: net-team has set {} apart until 2199-12-31",
+            plan.vpc_id
+        )])
+    );
+    let tags = client
+        .delete_tags()
+        .resources(&plan.vpc_id)
+        .tags(tag.build());
+    tags.send().await.unwrap();
+    assert_eq!(engine.apply(&plan).await["state"], "applied");
+
+    let mut lines = Vec::new();
+    // Midnight may have passed.
+    for day in BTreeSet::from([begun, today()]) {
+        let ask = json!({"action": "history", "day": day.to_string()});
+        let reply = engine.remediator.invoke(&ask).await.unwrap();
+        let reply = reply.into_result().unwrap();
+        let of_day = reply["lines"].as_array().unwrap().iter();
+        lines.extend(of_day.map(|line| line["what"].as_str().unwrap().to_owned()));
+    }
+    let steps = lines.iter().filter(|line| line.contains(" done")).count();
+    assert!(steps >= plan.services.len(), "{lines:#?}");
+    let expected = [
+        "planned, hash",
+        "refused apply (Approval.Missing)",
+        "approved by 123456789012/AROAEXAMPLEID",
+        "refused apply (World.Moved)",
+        "went from planned to applying",
+        "step 1 begun (it was not so before)",
+        "step 1 done",
+        "went from applying to applied",
+    ];
+    let mut rest = lines.iter();
+    for words in expected {
+        assert!(
+            rest.any(|line| line.starts_with(words)),
+            "{words} in order in {lines:#?}"
+        );
+    }
 }

@@ -130,6 +130,7 @@ fn plan(standing: Standing<'_>, vpc_id: &str, services: &[String]) -> Option<Pla
         vpc_id: vpc_id.to_owned(),
         services: services.to_vec(),
         kafka_pollers: Vec::new(),
+        route_tables: Vec::new(),
         incident_id: None,
     })
 }

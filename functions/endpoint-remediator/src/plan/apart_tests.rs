@@ -1,0 +1,85 @@
+//! What is set apart, and what is not asked for.
+
+use super::*;
+use crate::change::Change;
+use crate::exception::Exception;
+use crate::model;
+
+fn plan_of(snapshot: &Snapshot, route_tables: &[&str]) -> Result<Plan, PlanError> {
+    let request = PlanRequest {
+        route_tables: route_tables.iter().map(|id| (*id).to_owned()).collect(),
+        ..model::request()
+    };
+    let (request, _) = normalise(request).unwrap();
+    let place = Place {
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+    };
+    Ok(make(&place, &request, snapshot, 0)?.plan)
+}
+
+fn with(tags: &[(&str, &str)]) -> Snapshot {
+    let mut snapshot = model::snapshot();
+    let tags = tags.iter();
+    snapshot.exceptions = tags.map(|(id, value)| Exception::of(id, value)).collect();
+    snapshot
+}
+
+fn tables(plan: &Plan) -> Vec<&str> {
+    let steps = plan.steps.iter();
+    let tables = steps.filter_map(|step| match &step.change {
+        Change::AssociateRouteTable { route_table, .. } => Some(route_table.as_str()),
+        _ => None,
+    });
+    tables.collect()
+}
+
+#[test]
+fn a_vpc_that_is_set_apart_is_left_alone_as_a_whole() {
+    let plan = plan_of(&with(&[("vpc-1", "net-team until 2027-03-31")]), &[]).unwrap();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan.left_alone.join("\n"), @r"
+    s3: net-team has set vpc-1 apart until 2027-03-31
+    lambda: net-team has set vpc-1 apart until 2027-03-31
+    sts: net-team has set vpc-1 apart until 2027-03-31
+    ");
+}
+
+#[test]
+fn a_service_or_a_table_that_is_set_apart_is_left_alone_and_the_rest_is_planned() {
+    let apart = with(&[
+        ("vpc-1", "payments until 2027-03-31 for sts"),
+        ("rtb-b", "true"),
+    ]);
+    let plan = plan_of(&apart, &[]).unwrap();
+    assert_eq!(tables(&plan), ["rtb-a"]);
+    let services: Vec<&str> = plan
+        .endpoints
+        .iter()
+        .map(|one| one.service.as_str())
+        .collect();
+    assert_eq!(services, ["s3", "lambda"]);
+    insta::assert_snapshot!(plan.left_alone.join("\n"), @r"
+    s3: rtb-b is set apart without an end: its tag tollkeeper:except is `true`, expected `<owner> until <YYYY-MM-DD>` or `<owner> until <YYYY-MM-DD> for <service>`
+    sts: payments has set vpc-1 apart until 2027-03-31
+    ");
+}
+
+#[test]
+fn an_exception_that_ran_out_changes_nothing() {
+    let apart = with(&[("vpc-1", "net-team until 2027-03-31")]);
+    let after = apart.on("2027-04-01".parse().unwrap());
+    assert_eq!(after, model::snapshot());
+}
+
+#[test]
+fn only_the_tables_that_were_asked_for_get_routes() {
+    let plan = plan_of(&model::snapshot(), &["rtb-b", "rtb-b"]).unwrap();
+    assert_eq!(tables(&plan), ["rtb-b"]);
+    assert_eq!(
+        plan.left_alone,
+        ["s3: the route is lacking in rtb-a too, not asked for"]
+    );
+    let unknown = plan_of(&model::snapshot(), &["rtb-9"]).unwrap_err();
+    insta::assert_snapshot!(unknown, @"VPC vpc-1 has no route table `rtb-9`: expected one that lives in it");
+}
