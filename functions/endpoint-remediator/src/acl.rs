@@ -119,7 +119,7 @@ impl Area {
     }
 
     /// What is left of this area outside the other one: up to four rectangles.
-    fn without(&self, other: &Self) -> Vec<Self> {
+    pub(crate) fn without(&self, other: &Self) -> Vec<Self> {
         let Some(common) = self.common(other) else {
             return vec![*self];
         };

@@ -3,17 +3,15 @@
 //! Nothing changes in a network without an approved plan, a journal entry and a way back. The remediator refuses to
 //! know who may approve: only [`EndpointApproval`] writes approvals, with a role of its own.
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the plan's own checks come with the next change")
-)]
 mod acl;
 mod actions;
 mod app;
 mod approval;
 mod asked;
+mod aws_error;
 mod caller;
 mod change;
+mod cloudtrail;
 mod config;
 mod ec2;
 mod emit;
@@ -28,11 +26,14 @@ mod network;
 mod owner;
 mod plan;
 mod policy;
+mod preflight;
 #[cfg(test)]
 mod proof;
 mod reach;
 mod request;
+mod route53;
 mod rows;
+mod s3;
 mod snapshot;
 mod store;
 mod verify;
@@ -81,8 +82,20 @@ impl EndpointRemediator {
     async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
         let app = &self.app;
         match request::parse(event)? {
-            Request::Plan(wanted, format) => {
-                actions::plan(app, wanted, &plan::Promise::default(), format).await
+            Request::Plan {
+                wanted,
+                format,
+                requested_by,
+            } => {
+                let by = requested_by.as_deref();
+                Box::pin(actions::plan(
+                    app,
+                    wanted,
+                    by,
+                    &plan::Promise::default(),
+                    format,
+                ))
+                .await
             }
             Request::Findings { findings, ignored } => {
                 actions::from_findings(app, &findings, ignored).await

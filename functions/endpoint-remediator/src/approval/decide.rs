@@ -20,6 +20,9 @@ pub(crate) struct Approval {
     pub(crate) approved_at: Timestamp,
     /// Until when an apply may start.
     pub(crate) expires_at: Timestamp,
+    /// Codes of the plan's unknowns, all accepted; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accept_unknown: Vec<String>,
 }
 
 /// Who calls.
@@ -29,10 +32,28 @@ pub(super) struct Identity {
     arn: String,
 }
 
+/// What of a plan an approval has to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub(super) plan_hash: String,
+    /// Codes, sorted.
+    pub(super) unknowns: Vec<String>,
+    pub(super) requested_by: Option<String>,
+}
+
 /// What the ledger holds about the plan.
 pub(super) struct Known {
-    pub(super) plan_hash: Option<String>,
+    pub(super) plan: Option<Bound>,
     pub(super) approval: Option<Versioned<Approval>>,
+}
+
+/// What the function's settings allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// How far ahead an approval may expire.
+    pub(super) max_hours: u32,
+    /// Whether who asked for a plan may approve it.
+    pub(super) self_approval: bool,
 }
 
 /// What is to be written.
@@ -63,6 +84,16 @@ pub(super) enum Refusal {
         now: Timestamp,
         max_hours: u32,
     },
+    #[error(
+        "the plan's unknowns are [{}], accept_unknown names [{}]: read what each means in the plan's text and accept exactly those",
+        .unknowns.join(", "), .accepted.join(", ")
+    )]
+    Unknowns {
+        unknowns: Vec<String>,
+        accepted: Vec<String>,
+    },
+    #[error("{0} asked for this plan: somebody else has to approve it (ALLOW_SELF_APPROVAL=false)")]
+    OwnPlan(String),
     #[error("{approver} approved it until {until}: a standing approval is not replaced")]
     Standing { approver: String, until: Timestamp },
     #[error("somebody else approved it at the same moment: ask again")]
@@ -77,6 +108,8 @@ impl Refusal {
             Self::NoPlan(_) => "Plan.NotFound",
             Self::Mismatch { .. } => "Approval.Mismatch",
             Self::Expiry { .. } => "Approval.Expiry",
+            Self::Unknowns { .. } => "Approval.UnknownsNotAccepted",
+            Self::OwnPlan(_) => "Approval.OwnPlan",
             Self::Standing { .. } | Self::Raced => "Approval.Standing",
         }
     }
@@ -84,10 +117,12 @@ impl Refusal {
     /// HTTP status.
     pub(super) fn status(&self) -> u16 {
         match self {
-            Self::NoIdentity => 403,
+            Self::NoIdentity | Self::OwnPlan(_) => 403,
             Self::Malformed(_) | Self::Expiry { .. } => 400,
             Self::NoPlan(_) => 404,
-            Self::Mismatch { .. } | Self::Standing { .. } | Self::Raced => 409,
+            Self::Mismatch { .. } | Self::Unknowns { .. } | Self::Standing { .. } | Self::Raced => {
+                409
+            }
         }
     }
 }
@@ -128,18 +163,14 @@ pub(super) fn decide(
     who: &Identity,
     asked: &ApprovalRequest,
     known: &Known,
-    max_hours: u32,
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Write, Refusal> {
-    let Some(actual) = &known.plan_hash else {
+    let Some(plan) = &known.plan else {
         return Err(Refusal::NoPlan(asked.plan_id.clone()));
     };
-    if *actual != asked.plan_hash {
-        return Err(Refusal::Mismatch {
-            asked: asked.plan_hash.clone(),
-            actual: actual.clone(),
-        });
-    }
+    let accepted = matching(who, asked, plan, rules)?;
+    let Rules { max_hours, .. } = rules;
     let latest = now + SignedDuration::from_hours(i64::from(max_hours));
     if asked.expires_at <= now || asked.expires_at > latest {
         return Err(Refusal::Expiry {
@@ -150,7 +181,7 @@ pub(super) fn decide(
     }
     let version = match &known.approval {
         Some(standing) if standing.item.expires_at > now => {
-            return standing_one(who, asked, &standing.item);
+            return standing_one(who, asked, &accepted, &standing.item);
         }
         Some(expired) => expired.version,
         None => 0,
@@ -162,18 +193,49 @@ pub(super) fn decide(
         arn: who.arn.clone(),
         approved_at: now,
         expires_at: asked.expires_at,
+        accept_unknown: accepted,
     };
     Ok(Write::Over { version, approval })
+}
+
+/// The unknowns accepted, sorted, where the request is for this very plan and by somebody who may approve it.
+fn matching(
+    who: &Identity,
+    asked: &ApprovalRequest,
+    plan: &Bound,
+    rules: Rules,
+) -> Result<Vec<String>, Refusal> {
+    if plan.plan_hash != asked.plan_hash {
+        return Err(Refusal::Mismatch {
+            asked: asked.plan_hash.clone(),
+            actual: plan.plan_hash.clone(),
+        });
+    }
+    if !rules.self_approval && plan.requested_by.as_ref() == Some(&who.approver) {
+        return Err(Refusal::OwnPlan(who.approver.clone()));
+    }
+    let mut accepted = asked.accept_unknown.clone();
+    accepted.sort();
+    accepted.dedup();
+    if accepted != plan.unknowns {
+        return Err(Refusal::Unknowns {
+            unknowns: plan.unknowns.clone(),
+            accepted,
+        });
+    }
+    Ok(accepted)
 }
 
 /// Asking for the same again is answered with what stands.
 fn standing_one(
     who: &Identity,
     asked: &ApprovalRequest,
+    accepted: &[String],
     standing: &Approval,
 ) -> Result<Write, Refusal> {
     let same = standing.approver == who.approver
         && standing.plan_hash == asked.plan_hash
+        && standing.accept_unknown == accepted
         && standing.expires_at == asked.expires_at;
     if same {
         return Ok(Write::Nothing(standing.clone()));
@@ -199,16 +261,33 @@ mod tests {
         "2026-10-14T07:00:00Z".parse().unwrap()
     }
 
+    fn bound() -> Bound {
+        Bound {
+            plan_hash: request(&event()).unwrap().plan_hash,
+            unknowns: Vec::new(),
+            requested_by: None,
+        }
+    }
+
     fn known() -> Known {
+        known_as(bound())
+    }
+
+    fn known_as(plan: Bound) -> Known {
         Known {
-            plan_hash: Some(request(&event()).unwrap().plan_hash),
+            plan: Some(plan),
             approval: None,
         }
     }
 
+    const RULES: Rules = Rules {
+        max_hours: 72,
+        self_approval: false,
+    };
+
     fn decide_at(known: &Known, now: Timestamp) -> Result<Write, Refusal> {
         let who = identity(&event()).unwrap();
-        decide(&who, &request(&event()).unwrap(), known, 72, now)
+        decide(&who, &request(&event()).unwrap(), known, RULES, now)
     }
 
     fn approved(known: &Known, now: Timestamp) -> (i64, Approval) {
@@ -242,19 +321,73 @@ mod tests {
 
     #[test]
     fn a_changed_plan_is_not_approved() {
-        let changed = Known {
-            plan_hash: Some("sha256:00".to_owned()),
-            approval: None,
-        };
+        let changed = known_as(Bound {
+            plan_hash: "sha256:00".to_owned(),
+            ..bound()
+        });
         assert!(matches!(
             decide_at(&changed, now()),
             Err(Refusal::Mismatch { .. })
         ));
         let none = Known {
-            plan_hash: None,
+            plan: None,
             approval: None,
         };
         assert!(matches!(decide_at(&none, now()), Err(Refusal::NoPlan(_))));
+    }
+
+    #[test]
+    fn exactly_the_plans_unknowns_have_to_be_accepted() {
+        let who = identity(&event()).unwrap();
+        let accepting = |codes: &[&str], unknowns: &[&str]| {
+            let text = |codes: &[&str]| codes.iter().map(|&code| code.to_owned()).collect();
+            let plan = known_as(Bound {
+                unknowns: text(unknowns),
+                ..bound()
+            });
+            let mut asked = request(&event()).unwrap();
+            asked.accept_unknown = text(codes);
+            decide(&who, &asked, &plan, RULES, now())
+        };
+        let (dns, trail) = ("dns.custom-servers", "source-ip.cloudtrail");
+        for (accepted, unknowns) in [
+            (&[][..], &[dns][..]),
+            (&[dns], &[dns, trail]),
+            (&[dns, trail], &[dns]),
+            (&[trail], &[dns]),
+            (&[dns], &[]),
+        ] {
+            let refused = accepting(accepted, unknowns).unwrap_err();
+            assert_eq!(refused.fault_type(), "Approval.UnknownsNotAccepted");
+            for code in accepted.iter().chain(unknowns) {
+                assert!(refused.to_string().contains(code), "{refused}");
+            }
+        }
+        let Write::Over { approval, .. } = accepting(&[trail, dns, dns], &[dns, trail]).unwrap()
+        else {
+            panic!("expected a write");
+        };
+        assert_eq!(approval.accept_unknown, [dns, trail]);
+    }
+
+    #[test]
+    fn who_says_to_have_asked_for_a_plan_does_not_approve_it_unless_a_setting_allows_it() {
+        let who = identity(&event()).unwrap();
+        let asked_by = |requester: &str, self_approval| {
+            let plan = known_as(Bound {
+                requested_by: Some(requester.to_owned()),
+                ..bound()
+            });
+            let rules = Rules {
+                self_approval,
+                ..RULES
+            };
+            decide(&who, &request(&event()).unwrap(), &plan, rules, now()).map(|_| ())
+        };
+        let own = asked_by(&who.approver, false).unwrap_err();
+        assert_eq!((own.fault_type(), own.status()), ("Approval.OwnPlan", 403));
+        assert_eq!(asked_by(&who.approver, true), Ok(()));
+        assert_eq!(asked_by("123456789012/AROAOTHER", false), Ok(()));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use tollkeeper::plan::{EndpointKind, KafkaPollers, PlanRequest};
 
 use super::example::{self, group};
 use super::{Client, Quotas, Weather, World};
-use crate::change::Peer;
+use crate::acl::{AclEntry, NetworkAcl};
+use crate::change::{Direction, Peer};
 use crate::owner::Owner;
 use crate::snapshot::{EndpointState, Group, RouteTable, Rule, Service, Snapshot, Subnet, Vpc};
 
@@ -29,7 +30,7 @@ pub(crate) struct Case {
 
 /// All worlds.
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let tape = proptest::collection::vec(any::<u8>(), 160);
+    let tape = proptest::collection::vec(any::<u8>(), 200);
     (tape, any::<u64>()).prop_map(|(bytes, seed)| {
         let mut tape = Tape { bytes, at: 0 };
         let world = tape.world();
@@ -41,6 +42,9 @@ pub(crate) fn cases() -> impl Strategy<Value = Case> {
         }
     })
 }
+
+/// Protocol, ports, far range, and whether it admits.
+type AclRule<'a> = (&'a str, (u16, u16), &'a str, bool);
 
 struct Tape {
     bytes: Vec<u8>,
@@ -90,7 +94,7 @@ impl Tape {
                 dns_hostnames: !self.once_in(20),
                 dns_servers: vec!["AmazonProvidedDNS".to_owned()],
             },
-            network_acls: vec![example::open_acl("acl-default", &subnets)],
+            network_acls: self.acls(&subnets),
             subnets,
             route_tables,
             groups,
@@ -235,6 +239,75 @@ impl Tape {
         }
     }
 
+    /// The default ACL, and in some worlds one or two beside it that guard some subnets.
+    fn acls(&mut self, subnets: &[Subnet]) -> Vec<NetworkAcl> {
+        let mut acls = vec![example::open_acl("acl-default", subnets)];
+        for number in 0..self.pick(&[0, 0, 0, 1, 2]) {
+            let mut own = example::open_acl(&format!("acl-{number}"), &[]);
+            for direction in [Direction::Ingress, Direction::Egress] {
+                let rules = self.acl_rules(direction, subnets.len());
+                own.entries.extend(rules);
+            }
+            for subnet in subnets {
+                if self.once_in(2) {
+                    for acl in &mut acls {
+                        acl.subnets.retain(|id| *id != subnet.id);
+                    }
+                    own.subnets.push(subnet.id.clone());
+                }
+            }
+            acls.push(own);
+        }
+        acls.retain(|acl| !acl.subnets.is_empty());
+        acls
+    }
+
+    /// Rules before the one that admits everything: as teams write them, and as they get them wrong.
+    fn acl_rules(&mut self, direction: Direction, subnets: usize) -> Vec<AclEntry> {
+        let subnet = format!("10.0.{}.0/24", self.below(subnets));
+        let all = (0, u16::MAX);
+        let rules: &[AclRule<'_>] = match self.below(12) {
+            0..=2 => &[],
+            3 => &[
+                ("-1", all, "10.0.0.0/8", true),
+                ("-1", all, "0.0.0.0/0", false),
+            ],
+            4 => &[
+                ("6", (443, 443), "0.0.0.0/0", true),
+                ("6", (1024, 65_535), "0.0.0.0/0", true),
+                ("-1", all, "0.0.0.0/0", false),
+            ],
+            5 => &[
+                ("6", (443, 443), "10.0.0.0/8", true),
+                ("6", (32_768, 65_535), "0.0.0.0/0", true),
+                ("-1", all, "0.0.0.0/0", false),
+            ],
+            6 => &[("6", (443, 443), "10.0.0.0/17", false)],
+            7 => &[("6", all, &subnet, false)],
+            8 => &[
+                ("17", all, "0.0.0.0/0", false),
+                ("6", (443, 443), &subnet, true),
+            ],
+            9 => &[("6", (1024, 65_535), &subnet, false)],
+            10 => &[
+                ("6", (443, 443), "52.0.0.0/8", true),
+                ("6", (1024, 65_535), "10.0.0.0/8", true),
+                ("-1", all, "0.0.0.0/0", false),
+            ],
+            _ => &[("-1", all, "0.0.0.0/0", false)],
+        };
+        let entry = |(at, (protocol, ports, cidr, allow)): (usize, &AclRule<'_>)| AclEntry {
+            direction,
+            number: u16::try_from(10 + at).unwrap(),
+            protocol: (*protocol).to_owned(),
+            from_port: ports.0,
+            to_port: ports.1,
+            cidr: (*cidr).to_owned(),
+            allow: *allow,
+        };
+        rules.iter().enumerate().map(entry).collect()
+    }
+
     fn services(&mut self) -> Vec<Service> {
         let offers = GATEWAYS.map(|name| (name, EndpointKind::Gateway));
         let more = INTERFACES.map(|name| (name, EndpointKind::Interface));
@@ -252,6 +325,7 @@ impl Tape {
                 name: name.to_owned(),
                 kind,
                 zones: zones.map(|(_, zone)| (*zone).to_owned()).collect(),
+                dns_names: vec![format!("{name}.us-east-1.amazonaws.com")],
             });
         }
         services
@@ -324,6 +398,7 @@ impl Tape {
             Client {
                 subnet: network.subnets[subnet].id.clone(),
                 groups,
+                port: self.pick(&[40_000, 49_152, 33_000, 2_000]),
             }
         };
         (0..count).map(&mut client).collect()

@@ -10,6 +10,7 @@ use tollkeeper::plan::{EndpointKind, KafkaPollers, PlannedEndpoint};
 use super::draft::Draft;
 use crate::change::{Change, Direction, Peer, Target};
 use crate::owner::Owner;
+use crate::preflight::dns;
 use crate::reach::{self, HTTPS};
 use crate::snapshot::{Endpoint, Group};
 
@@ -65,6 +66,15 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
             "private DNS needs enableDnsSupport and enableDnsHostnames on {}, and they are not both on",
             snapshot.vpc.id
         ));
+    }
+    if offer.dns_names.is_empty() {
+        return Err(
+            "AWS offers no private DNS for it: its ordinary name would go on leading to the NAT gateway"
+                .to_owned(),
+        );
+    }
+    if let Some(why) = dns::conflict(draft.evidence, offer) {
+        return Err(why);
     }
     let name = group_name(service);
     if let Some(taken) = snapshot.groups.iter().find(|group| group.name == name) {
@@ -168,20 +178,35 @@ fn subnet_a_zone(
     let mut candidates: Vec<_> = draft.private_subnets().collect();
     candidates.sort_by_key(|subnet| (!preferred.contains(&&subnet.id), &subnet.id));
     let (mut chosen, mut skipped) = (BTreeMap::new(), BTreeMap::new());
+    let mut refusal = None;
     for subnet in candidates {
-        if !zones.contains(&subnet.zone) {
-            skipped.insert(&subnet.zone, "the service is not offered there");
+        if chosen.contains_key(&subnet.zone) {
+            continue;
+        }
+        let why_not = if !zones.contains(&subnet.zone) {
+            Some("the service is not offered there".to_owned())
         } else if subnet.free_addresses < ROOM {
-            skipped.insert(&subnet.zone, "its private subnets have no free addresses");
+            Some("its private subnets have no free addresses".to_owned())
         } else {
-            let entry = chosen.entry(subnet.zone.clone());
-            entry.or_insert_with(|| subnet.id.clone());
+            let why = draft.clients.cut_off_by(subnet);
+            refusal = refusal.or_else(|| why.clone());
+            why
+        };
+        match why_not {
+            Some(why) => drop(skipped.insert(&subnet.zone, why)),
+            None => drop(chosen.insert(subnet.zone.clone(), subnet.id.clone())),
         }
     }
     skipped.retain(|zone, _| !chosen.contains_key(*zone));
     for (zone, why) in &skipped {
         draft.warn(format!(
             "No interface in zone {zone}: {why}; its clients cross zones"
+        ));
+    }
+    if let (true, Some(why)) = (chosen.is_empty(), refusal) {
+        return Err(format!(
+            "private DNS would cut clients off that reach it today: {why}. Its owner would first admit TCP {HTTPS} to the \
+             endpoint's subnets and the answers back"
         ));
     }
     if chosen.is_empty() {

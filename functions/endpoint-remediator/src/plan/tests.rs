@@ -5,6 +5,7 @@ use super::*;
 use crate::change::Change;
 use crate::model;
 use crate::owner::Owner;
+use crate::preflight::Read;
 
 fn place() -> Place {
     Place {
@@ -15,7 +16,7 @@ fn place() -> Place {
 
 fn plan_of(snapshot: &Snapshot) -> Sealed {
     let (request, _) = normalise(model::request()).unwrap();
-    make(&place(), &request, snapshot, 0).unwrap()
+    make(&place(), &request, snapshot, &model::evidence(), 0).unwrap()
 }
 
 fn creates(plan: &Plan, service: &str) -> bool {
@@ -40,7 +41,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     };
     let text = text(&plan_of(&model::snapshot()), &promise, &commands);
     insta::assert_snapshot!(text, @r#"
-    Plan plan-c42a67febdc6ae5c for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
+    Plan plan-1539554f18dba1cd for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
     Cost: $29.20 a month at list price of 2026-11-21, plus traffic by GB at interface endpoints; gateway endpoints are free.
     With the traffic that the finding expects: $1,055.46 a month.
@@ -67,21 +68,21 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
       - Open TCP connections to s3 drop at the moment their route table gets its route, one table at a time; clients reconnect
       - Security groups that limit egress must allow TCP 443 to the prefix list of s3; groups of clients were not looked at
       - Private DNS moves every client of the VPC, and of networks that resolve through it, to the endpoint; the endpoint's group admits the VPC's own ranges only
-      - Not looked at: network ACLs, custom DNS servers, bucket and IAM policies that allow the NAT gateway's address (aws:SourceIp does not match traffic through an endpoint)
+      - Not looked at: aws:SourceIp in IAM policies, in policies of other resources than this account's buckets in this region, and in those of other accounts (it does not match traffic through an endpoint)
 
     What it does not solve:
       - S3 in eu-west-1 stays on the NAT gateway
 
     How it is undone:
       In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
 
     To approve:
-      Hash sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878
-      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-c42a67febdc6ae5c","plan_hash":"sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
+      Hash sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166
+      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-1539554f18dba1cd","plan_hash":"sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
 
     Then, to apply:
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
     "#);
 }
 
@@ -222,7 +223,9 @@ fn api_gateway_keeps_its_public_apis() {
     let mut request = model::request();
     request.services = vec!["execute-api".to_owned()];
     let (request, _) = normalise(request).unwrap();
-    let plan = make(&place(), &request, &snapshot, 0).unwrap().plan;
+    let plan = make(&place(), &request, &snapshot, &model::evidence(), 0)
+        .unwrap()
+        .plan;
     assert!(!creates(&plan, "execute-api"));
     assert!(
         plan.left_alone[0].contains("public APIs"),
@@ -249,6 +252,201 @@ fn a_zone_without_the_service_or_without_room_gets_no_interface() {
     assert!(!creates(&plan_of(&snapshot).plan, "lambda"));
 }
 
+/// The example network with an ACL of its own for some subnets, which refuses TCP 443 from the VPC.
+fn with_closed_acl(subnets: &[&str]) -> Snapshot {
+    let mut snapshot = model::snapshot();
+    let mut closed = snapshot.network_acls[0].clone();
+    closed.id = "acl-closed".to_owned();
+    closed.subnets = subnets.iter().map(|&id| id.to_owned()).collect();
+    let mut refusal = closed.entries[0].clone();
+    refusal.number = 50;
+    refusal.allow = false;
+    refusal.cidr = "10.0.0.0/16".to_owned();
+    closed.entries.push(refusal);
+    let others = &mut snapshot.network_acls[0].subnets;
+    others.retain(|id| !subnets.contains(&id.as_str()));
+    snapshot.network_acls.push(closed);
+    snapshot
+}
+
+fn subnets_of(plan: &Plan, wanted: &str) -> Vec<String> {
+    let mut steps = plan.steps.iter();
+    let found = steps.find_map(|step| match &step.change {
+        Change::CreateInterfaceEndpoint {
+            service, subnets, ..
+        } if service == wanted => Some(subnets.clone()),
+        _ => None,
+    });
+    found.unwrap_or_default()
+}
+
+#[test]
+fn an_interface_goes_to_a_subnet_of_the_zone_that_every_client_reaches() {
+    let mut snapshot = with_closed_acl(&["subnet-private-b"]);
+    // Nobody of the closed subnet reaches anything today, so it is no client.
+    snapshot.route_tables[2].default_target = None;
+    let plan = plan_of_lambda(&snapshot);
+    assert_eq!(subnets_of(&plan, "lambda"), ["subnet-private-a"]);
+    let skipped = plan
+        .warnings
+        .iter()
+        .find(|text| text.contains("No interface in zone"));
+    insta::assert_snapshot!(skipped.unwrap(), @"No interface in zone us-east-1b: network ACL acl-closed of subnet-private-b refuses 10.0.2.0-10.0.2.255 on TCP 443, in from subnet-private-a; its clients cross zones");
+    let mut other = snapshot.subnets[3].clone();
+    other.id = "subnet-private-c".to_owned();
+    other.cidr = "10.0.4.0/24".to_owned();
+    snapshot.network_acls[0].subnets.push(other.id.clone());
+    snapshot.subnets.push(other);
+    let plan = plan_of_lambda(&snapshot);
+    assert_eq!(
+        subnets_of(&plan, "lambda"),
+        ["subnet-private-a", "subnet-private-c"]
+    );
+}
+
+#[test]
+fn a_service_that_an_acl_would_take_from_a_client_is_left_alone() {
+    let mut snapshot = with_closed_acl(&["subnet-public-a"]);
+    // Its clients may go out and be answered, but not out to the VPC.
+    let closed = &mut snapshot.network_acls[1].entries;
+    closed.last_mut().unwrap().direction = crate::change::Direction::Egress;
+    let plan = plan_of_lambda(&snapshot);
+    assert!(!creates(&plan, "lambda"));
+    insta::assert_snapshot!(plan.left_alone[0], @"lambda: private DNS would cut clients off that reach it today: network ACL acl-closed of subnet-public-a refuses 10.0.2.0-10.0.2.255 on TCP 443, out to subnet-private-a. Its owner would first admit TCP 443 to the endpoint's subnets and the answers back");
+}
+
+/// Lambda alone, for nobody in particular.
+fn plan_of_lambda(snapshot: &Snapshot) -> Plan {
+    let mut snapshot = snapshot.clone();
+    snapshot.groups.retain(|group| group.id != "sg-pollers");
+    let mut request = model::request();
+    request.services = vec!["lambda".to_owned()];
+    request.kafka_pollers.clear();
+    let (request, _) = normalise(request).unwrap();
+    let sealed = make(&place(), &request, &snapshot, &model::evidence(), 0);
+    sealed.unwrap().plan
+}
+
+#[test]
+fn a_service_without_private_dns_or_with_its_name_taken_is_left_alone() {
+    let mut nameless = model::snapshot();
+    for offer in &mut nameless.services {
+        offer.dns_names.clear();
+    }
+    let plan = plan_of_lambda(&nameless);
+    assert!(plan.left_alone[0].contains("no private DNS"), "{plan:?}");
+    let zone = crate::preflight::evidence::HostedZone {
+        name: "lambda.us-east-1.amazonaws.com".to_owned(),
+        id: "Z1".to_owned(),
+        owner: "210987654321".to_owned(),
+    };
+    let evidence = Evidence {
+        hosted_zones: Read::Known(vec![zone]),
+        ..model::evidence()
+    };
+    let plan = plan_with(&evidence).plan;
+    assert!(!creates(&plan, "lambda") && creates(&plan, "sts") && creates(&plan, "s3"));
+    assert!(plan.left_alone[0].contains("Z1"), "{plan:?}");
+}
+
+fn plan_with(evidence: &Evidence) -> Sealed {
+    let (request, _) = normalise(model::request()).unwrap();
+    make(&place(), &request, &model::snapshot(), evidence, 0).unwrap()
+}
+
+fn denied<T>() -> Read<T> {
+    Read::Unreadable("AccessDenied".to_owned())
+}
+
+fn nothing_readable() -> Evidence {
+    let callers = ["lambda", "s3", "sts"].map(|service| (service.to_owned(), denied()));
+    Evidence {
+        nat_addresses: denied(),
+        hosted_zones: denied(),
+        bucket_policies: Some(denied()),
+        callers: callers.into(),
+        room: denied(),
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_in_the_plan_its_text_and_the_command_that_approves_it() {
+    let sealed = plan_with(&nothing_readable());
+    let codes = [
+        "dns.hosted-zones",
+        "source-ip.bucket-policies",
+        "source-ip.cloudtrail",
+        "source-ip.nat-addresses",
+    ];
+    assert_eq!(crate::preflight::codes(&sealed.plan.unknowns), codes);
+    let commands = Commands {
+        function_name: "endpoint-remediator".to_owned(),
+        approval_url: "https://approval.example".to_owned(),
+        expires_at: "2026-10-15T06:30:00Z".parse().unwrap(),
+    };
+    let text = text(&sealed, &Promise::default(), &commands);
+    let accepting = format!(r#""accept_unknown":["{}"]}}'"#, codes.join(r#"",""#));
+    assert!(text.contains(&accepting), "{text}");
+    let (_, from) = text.split_once("What could not be found out").unwrap();
+    let (section, _) = from.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(section, @"
+    (whoever approves accepts each by its code):
+     - dns.hosted-zones: Private hosted zones of vpc-1 could not be read (AccessDenied): one of the service's name or of a parent of it would make EC2 refuse private DNS, or lose its records to it
+     - source-ip.bucket-policies: The account's buckets could not be listed (AccessDenied): one that admits calls by the NAT gateway's public address (aws:SourceIp) denies whoever comes through the endpoint
+     - source-ip.cloudtrail: Who calls from the NAT gateway's address could not be read from CloudTrail (s3: AccessDenied, lambda: AccessDenied, sts: AccessDenied): IAM policies of theirs that ask for that address (aws:SourceIp) deny them at an endpoint
+     - source-ip.nat-addresses: The addresses of the NAT gateways of vpc-1 could not be read (AccessDenied): allow-lists that name them (aws:SourceIp) were not looked for, and start to deny whoever comes through an endpoint
+    ");
+}
+
+#[test]
+fn only_what_the_planned_steps_rest_on_is_unknown() {
+    let unknown = |services: &[&str]| {
+        let mut request = model::request();
+        request.services = services.iter().map(|&name| name.to_owned()).collect();
+        let (request, _) = normalise(request).unwrap();
+        let sealed = make(
+            &place(),
+            &request,
+            &model::snapshot(),
+            &nothing_readable(),
+            0,
+        );
+        crate::preflight::codes(&sealed.unwrap().plan.unknowns)
+    };
+    let of_s3 = unknown(&["s3"]);
+    assert!(of_s3.contains(&"source-ip.bucket-policies".to_owned()));
+    assert!(
+        !of_s3.iter().any(|code| code.starts_with("dns.")),
+        "{of_s3:?}"
+    );
+    let of_sts = unknown(&["sts"]);
+    assert!(of_sts.contains(&"dns.hosted-zones".to_owned()));
+    assert!(!of_sts.contains(&"source-ip.bucket-policies".to_owned()));
+    assert_eq!(unknown(&["nosuch"]), [""; 0]);
+}
+
+#[test]
+fn evidence_and_who_asked_are_bound_into_the_hash_but_not_the_order_it_came_in() {
+    let zone = |name: &str| crate::preflight::evidence::HostedZone {
+        name: name.to_owned(),
+        id: "Z1".to_owned(),
+        owner: "123456789012".to_owned(),
+    };
+    let with = |zones: &[&str]| Evidence {
+        hosted_zones: Read::Known(zones.iter().map(|name| zone(name)).collect()),
+        ..model::evidence()
+    };
+    let one = plan_with(&with(&["a.internal", "b.internal"]));
+    assert_eq!(one, plan_with(&with(&["b.internal", "a.internal"])));
+    assert_ne!(one.hash, plan_with(&with(&["a.internal"])).hash);
+    let asked = one
+        .clone()
+        .asked_by(Some("123456789012/AROAEXAMPLE"))
+        .unwrap();
+    assert_ne!(asked.hash, one.hash);
+    assert_eq!(one.clone().asked_by(None).unwrap(), one);
+}
+
 #[test]
 fn a_shared_vpc_is_its_owners() {
     let mut snapshot = model::snapshot();
@@ -262,7 +460,14 @@ fn a_shared_vpc_is_its_owners() {
 fn a_request_that_names_a_group_of_another_vpc_is_refused() {
     let (mut request, _) = normalise(model::request()).unwrap();
     request.kafka_pollers[0].security_group = "sg-elsewhere".to_owned();
-    let error = make(&place(), &request, &model::snapshot(), 0).unwrap_err();
+    let error = make(
+        &place(),
+        &request,
+        &model::snapshot(),
+        &model::evidence(),
+        0,
+    )
+    .unwrap_err();
     insta::assert_snapshot!(error, @"VPC vpc-1 has no security group `sg-elsewhere`: expected one that lives in it");
 }
 
@@ -290,7 +495,7 @@ proptest! {
         let mut request = model::request();
         request.services = asked;
         let (request, _) = normalise(request).unwrap();
-        let permuted = make(&place(), &request, &snapshot, 0).unwrap();
+        let permuted = make(&place(), &request, &snapshot, &model::evidence(), 0).unwrap();
         prop_assert_eq!(permuted.json, plan_of(&model::snapshot()).json);
     }
 }
