@@ -318,10 +318,10 @@ mod tests {
                 json!({"action": "plan", "vpc_id": "vpc-1", "services": ["s3"], "requested_by": who}),
             )
         };
-        let known = by(json!("123456789012/AROAEXAMPLE01")).unwrap();
+        let golden = include_str!("../../../events/endpoint-remediator/plan-with-requester.json");
         assert!(matches!(
-            known,
-            Request::Plan { requested_by: Some(who), .. } if who == "123456789012/AROAEXAMPLE01"
+            parse(serde_json::from_str(golden).unwrap()).unwrap(),
+            Request::Plan { requested_by: Some(who), .. } if who == "123456789012/AROAEXAMPLEREQUESTER1"
         ));
         for odd in [
             json!("kim"),

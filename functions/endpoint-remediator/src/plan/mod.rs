@@ -7,6 +7,7 @@
 mod draft;
 mod gateway;
 mod interface;
+mod placement;
 mod policy;
 mod text;
 
@@ -299,5 +300,7 @@ fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanErr
     Ok(())
 }
 
+#[cfg(test)]
+mod preflight_tests;
 #[cfg(test)]
 mod tests;

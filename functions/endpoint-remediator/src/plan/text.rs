@@ -82,7 +82,8 @@ fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
     }
     if let Some(requester) = &plan.requested_by {
         line(format!(
-            "Asked for by {requester}, by their own word: somebody else has to approve it."
+            "Asked for by {requester}, by their own word: somebody else approves it, unless the approval function is set to \
+             allow self-approval."
         ));
     }
     if plan.policy.is_some() {
