@@ -130,11 +130,19 @@ fn of_event(event: &Event) -> Line {
 }
 
 fn of_approval(approval: &Approval) -> Line {
+    let accepted = if approval.accept_unknown.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ", accepting as unknown {}",
+            approval.accept_unknown.join(", ")
+        )
+    };
     Line {
         at: approval.approved_at,
         plan_id: Some(approval.plan_id.clone()),
         what: format!(
-            "approved by {} ({}) until {}, hash {}",
+            "approved by {} ({}) until {}, hash {}{accepted}",
             approval.approver, approval.arn, approval.expires_at, approval.plan_hash
         ),
     }
@@ -204,6 +212,7 @@ mod tests {
                 arn: "arn:aws:sts::123456789012:assumed-role/approver/kim".to_owned(),
                 approved_at: at("2026-10-15T00:00:01Z"),
                 expires_at: at("2026-10-16T00:00:00Z"),
+                accept_unknown: vec!["dns.custom-servers".to_owned()],
             }),
             journal: vec![step, kept],
         };
@@ -236,7 +245,7 @@ mod tests {
             .iter()
             .map(|line| format!("{} {}", line.at, line.what));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
-        2026-10-15T00:00:01Z approved by 123456789012/AROAEXAMPLE (arn:aws:sts::123456789012:assumed-role/approver/kim) until 2026-10-16T00:00:00Z, hash sha256:12
+        2026-10-15T00:00:01Z approved by 123456789012/AROAEXAMPLE (arn:aws:sts::123456789012:assumed-role/approver/kim) until 2026-10-16T00:00:00Z, hash sha256:12, accepting as unknown dns.custom-servers
         2026-10-15T00:00:04Z step 1 done, made vpce-1: create gateway endpoint for s3, no route table yet
         2026-10-15T00:00:05Z step 2 begun (it was so before, and stays on the way back): give route table rtb-a the route to vpce-1
         2026-10-15T00:00:06Z step 2 done: give route table rtb-a the route to vpce-1

@@ -35,6 +35,8 @@ pub struct ApprovalConfig {
     pub ledger_table: String,
     /// How far ahead an approval may expire.
     pub max_hours: u32,
+    /// Whether who asked for a plan may approve it.
+    pub self_approval: bool,
 }
 
 const TABLE: &str = "the name of the Ledger table";
@@ -71,6 +73,7 @@ impl ApprovalConfig {
         Ok(Self {
             ledger_table: settings.required_text("LEDGER_TABLE", TABLE)?,
             max_hours: settings.within("APPROVAL_MAX_HOURS", 72, 1, 720)?,
+            self_approval: settings.flag("ALLOW_SELF_APPROVAL", false)?,
         })
     }
 }
@@ -107,7 +110,7 @@ mod tests {
             (100, 60)
         );
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
-        assert_eq!(approval.max_hours, 72);
+        assert_eq!((approval.max_hours, approval.self_approval), (72, false));
     }
 
     #[test]
@@ -118,6 +121,7 @@ mod tests {
         insta::assert_snapshot!(error_with("MAX_TABLES_PERCENT", "101"), @"MAX_TABLES_PERCENT=`101` is wrong: expected a number from 1 to 100");
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
         insta::assert_snapshot!(error_with("SOAK_MINUTES", "-1"), @"SOAK_MINUTES=`-1` is wrong: expected a number from 0 to 10080");
+        insta::assert_snapshot!(error_with("ALLOW_SELF_APPROVAL", "yes"), @"ALLOW_SELF_APPROVAL=`yes` is wrong: expected true or false");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");
     }
 }

@@ -31,14 +31,14 @@ impl Exception {
             let (owner, rest) = value.split_once(" until ")?;
             let mut words = rest.split_whitespace();
             let until: Day = words.next()?.parse().ok()?;
-            let services: Vec<String> = match words.next() {
-                None => Vec::new(),
-                Some("for") => words.map(str::to_owned).collect(),
-                Some(_) => return None,
+            let limit = words.next();
+            let services: Vec<String> = words.map(str::to_owned).collect();
+            let is_whole = match limit {
+                None => true,
+                Some(word) => word == "for" && !services.is_empty(),
             };
-            let is_complete = rest.contains(" for ") != services.is_empty();
             let owner = owner.trim();
-            (is_complete && !owner.is_empty()).then(|| (owner.to_owned(), until, services))
+            (is_whole && !owner.is_empty()).then(|| (owner.to_owned(), until, services))
         };
         let resource = resource.to_owned();
         match read() {

@@ -3,18 +3,16 @@
 //! Nothing changes in a network without an approved plan, a journal entry and a way back. The remediator refuses to
 //! know who may approve: only [`EndpointApproval`] writes approvals, with a role of its own.
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the plan's own checks come with the next change")
-)]
 mod acl;
 mod actions;
 mod app;
 mod approval;
 mod asked;
 mod audit;
+mod aws_error;
 mod caller;
 mod change;
+mod cloudtrail;
 mod cloudwatch;
 mod config;
 mod ec2;
@@ -31,11 +29,14 @@ mod network;
 mod owner;
 mod plan;
 mod policy;
+mod preflight;
 #[cfg(test)]
 mod proof;
 mod reach;
 mod request;
+mod route53;
 mod rows;
+mod s3;
 mod snapshot;
 mod soak;
 mod store;
@@ -90,9 +91,14 @@ impl EndpointRemediator {
     async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
         let app = &self.app;
         match request::parse(event)? {
-            Request::Plan(wanted, format) => {
+            Request::Plan {
+                wanted,
+                format,
+                requested_by,
+            } => {
+                let by = requested_by.as_deref();
                 let promise = plan::Promise::default();
-                Box::pin(actions::plan(app, wanted, &promise, format, call)).await
+                Box::pin(actions::plan(app, wanted, by, &promise, format, call)).await
             }
             Request::Findings { findings, ignored } => {
                 Box::pin(actions::from_findings(app, &findings, ignored, call)).await

@@ -143,6 +143,7 @@ mod tests {
     fn a_plan_that_went_back_by_itself_says_why() {
         let golden = include_str!("../../../../events/contracts/plan-planned.json");
         let mut summary: PlanSummary = serde_json::from_str(golden).unwrap();
+        summary.plan_id = "plan-1".to_owned();
         summary.state = PlanState::RolledBack;
         summary.failure = Some(
             "step 3 (…): EC2 CreateVpcEndpoint failed (VpcEndpointLimitExceeded): full".to_owned(),
@@ -150,9 +151,9 @@ mod tests {
         let alert = of(PlanState::RollingBack, &summary, "endpoint-remediator")
             .unwrap()
             .unwrap();
-        insta::assert_snapshot!(alert.subject, @"Plan went back by itself: lambda, s3, sts in vpc-1 (plan-c42a67febdc6ae5c)");
+        insta::assert_snapshot!(alert.subject, @"Plan went back by itself: lambda, s3, sts in vpc-1 (plan-1)");
         insta::assert_snapshot!(alert.text, @r"
-        Plan plan-c42a67febdc6ae5c for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) went back by itself.
+        Plan plan-1 for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) went back by itself.
         Why: step 3 (…): EC2 CreateVpcEndpoint failed (VpcEndpointLimitExceeded): full
         What it made is gone and what it changed is as it was before; traffic takes the NAT gateway again. Remove the obstacle, then plan anew.
         It was to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
@@ -163,11 +164,11 @@ mod tests {
     fn whoever_reads_that_a_plan_is_applied_knows_how_to_check_it_and_how_to_go_back() {
         let alert = told(PlanState::Applying, PlanState::Applied).unwrap();
         insta::assert_snapshot!(alert.text, @r#"
-        Plan plan-c42a67febdc6ae5c for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) is applied.
+        Plan plan-1539554f18dba1cd for lambda, s3, sts in vpc-1 (us-east-1, account 123456789012) is applied.
         All its steps are done; the traffic is on the new path. Read it back:
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"verify","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"verify","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
         Should anybody miss a service, this takes it back, last step first:
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
         It was to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
         "#);
     }

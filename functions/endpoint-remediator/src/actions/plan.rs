@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
 use crate::plan::{self, Commands, Place, Plan, Promise, Sealed, Wanted};
+use crate::preflight::{Evidence, codes};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
 
@@ -39,7 +40,9 @@ pub(crate) async fn from_findings(
             Ok(wanted) => {
                 for (request, promise) in wanted {
                     let wanted = Wanted::Endpoints(request);
-                    plans.push(plan(app, wanted, &promise, Format::Text, call).await?);
+                    plans.push(
+                        Box::pin(plan(app, wanted, None, &promise, Format::Text, call)).await?,
+                    );
                 }
             }
         }
@@ -50,10 +53,19 @@ pub(crate) async fn from_findings(
     Ok(json!({"plans": plans, "ignored": ignored}))
 }
 
+/// What a plan is made from.
+struct Observed {
+    snapshot: Snapshot,
+    /// Absent where nothing beside the network was asked.
+    evidence: Option<Evidence>,
+    requested_by: Option<String>,
+}
+
 /// Plans one request. The same request on the same world is the same plan, told once.
 pub(crate) async fn plan(
     app: &App,
     wanted: Wanted,
+    requested_by: Option<&str>,
     promise: &Promise,
     format: Format,
     call: &Call,
@@ -62,18 +74,27 @@ pub(crate) async fn plan(
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
-    let (sealed, known) = next_attempt(&ledger, &place, &wanted, &snapshot).await?;
+    let evidence = match &wanted {
+        Wanted::Endpoints(request) => Some(app.evidence(&place, request, &snapshot).await),
+        Wanted::Policies(_) => None,
+    };
+    let observed = Observed {
+        snapshot,
+        evidence,
+        requested_by: requested_by.map(str::to_owned),
+    };
+    let (sealed, known) = next_attempt(&ledger, &place, &wanted, &observed).await?;
     if sealed.plan.steps.is_empty() {
         return Ok(
             json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": sealed.plan.left_alone}),
         );
     }
-    refuse_too_many(&sealed.plan, &snapshot, &app.config)?;
+    refuse_too_many(&sealed.plan, &observed.snapshot, &app.config)?;
     let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
         None => (
-            write(app, &ledger, &sealed, &snapshot, promise, call).await?,
+            write(app, &ledger, &sealed, &observed, promise, call).await?,
             true,
         ),
     };
@@ -140,11 +161,14 @@ async fn next_attempt(
     ledger: &Ledger,
     place: &Place,
     wanted: &Wanted,
-    snapshot: &Snapshot,
+    observed: &Observed,
 ) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
     let mut attempt = 0;
+    let nothing_asked = Evidence::default();
+    let evidence = observed.evidence.as_ref().unwrap_or(&nothing_asked);
     loop {
-        let sealed = wanted.make(place, snapshot, attempt)?;
+        let sealed = wanted.make(place, &observed.snapshot, evidence, attempt)?;
+        let sealed = sealed.asked_by(observed.requested_by.as_deref())?;
         let known = ledger.summary(&sealed.id).await?;
         let finished = known.as_ref().is_some_and(|summary| {
             matches!(
@@ -164,7 +188,7 @@ async fn write(
     app: &App,
     ledger: &Ledger,
     sealed: &Sealed,
-    snapshot: &Snapshot,
+    observed: &Observed,
     promise: &Promise,
     call: &Call,
 ) -> Result<PlanSummary, Failure> {
@@ -174,15 +198,20 @@ async fn write(
         approval_url: app.config.approval_url.clone(),
         expires_at: whole_seconds(now + APPROVAL_HOURS.hours()),
     };
-    let snapshot_json = serde_json::to_string(snapshot).map_err(|cause| Failure::Json {
-        what: "the snapshot",
-        cause,
-    })?;
+    let text_of = |what, json: serde_json::Result<String>| {
+        json.map_err(|cause| Failure::Json { what, cause })
+    };
+    let snapshot_json = text_of("the snapshot", serde_json::to_string(&observed.snapshot))?;
+    let evidence = observed.evidence.as_ref().map(serde_json::to_string);
+    let evidence_json = evidence
+        .map(|json| text_of("the evidence", json))
+        .transpose()?;
     let body = StoredPlan {
         plan_id: sealed.id.clone(),
         plan_hash: sealed.hash.clone(),
         plan_json: sealed.json.clone(),
         snapshot_json,
+        evidence_json,
         text: plan::text(sealed, promise, &commands),
         told_at: None,
         emitted_at: None,
@@ -231,6 +260,7 @@ pub(crate) fn summary(sealed: &Sealed, now: jiff::Timestamp) -> PlanSummary {
         failure: None,
         endpoints: plan.endpoints.clone(),
         monthly_cost: plan.monthly_cost.clone(),
+        unknowns: codes(&plan.unknowns),
     }
 }
 
@@ -275,7 +305,8 @@ mod tests {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let sealed = plan::make(&place, &request, &model::snapshot(), 0).unwrap();
+        let sealed =
+            plan::make(&place, &request, &model::snapshot(), &model::evidence(), 0).unwrap();
         let summary = summary(&sealed, "2026-10-14T06:31:00Z".parse().unwrap());
         let golden = include_str!("../../../../events/contracts/plan-planned.json");
         let golden: Value = serde_json::from_str(golden).unwrap();

@@ -6,6 +6,7 @@
 mod change;
 mod convert;
 mod observe;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 

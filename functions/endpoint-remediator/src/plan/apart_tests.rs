@@ -4,6 +4,7 @@ use super::*;
 use crate::change::Change;
 use crate::exception::Exception;
 use crate::model;
+use crate::preflight::Evidence;
 
 fn plan_of(snapshot: &Snapshot, route_tables: &[&str]) -> Result<Plan, PlanError> {
     let request = PlanRequest {
@@ -15,7 +16,7 @@ fn plan_of(snapshot: &Snapshot, route_tables: &[&str]) -> Result<Plan, PlanError
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),
     };
-    Ok(make(&place, &request, snapshot, 0)?.plan)
+    Ok(make(&place, &request, snapshot, &Evidence::default(), 0)?.plan)
 }
 
 fn with(tags: &[(&str, &str)]) -> Snapshot {

@@ -267,6 +267,7 @@ mod tests {
             failure: None,
             endpoints: vec![endpoint(EndpointKind::Interface)],
             monthly_cost: Money::usd(Decimal::ZERO),
+            unknowns: Vec::new(),
         };
         let plans = [
             plan(PlanState::Applied, Some("mine")),

@@ -13,6 +13,7 @@ mod laptop;
 mod limiter;
 mod nights;
 mod policies;
+mod preflight;
 mod remediation;
 mod runbook;
 mod samples;
