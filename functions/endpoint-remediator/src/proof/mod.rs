@@ -3,6 +3,7 @@
 mod crashing;
 mod living;
 mod racing;
+mod refusals;
 
 use std::cell::RefCell;
 use std::rc::Rc;
