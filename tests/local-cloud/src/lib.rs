@@ -33,6 +33,7 @@ pub use error::{Error, LogTail};
 pub use front::Front;
 pub use front::cost_explorer::{CostExplorer, CostLine};
 pub use front::faults::Fault;
+pub use front::holds::{Held, Hold};
 pub use front::sns::Published;
 pub use kafka::{Kafka, Message};
 pub use mapping::{MappingBuilder, MappingReport, Partial, Poller};

@@ -7,10 +7,7 @@ use tokio::time::Instant;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Asks `probe` until it answers `Some`, at most for `limit`; `None` when the time is over.
-pub async fn until<T, F>(limit: Duration, mut probe: impl FnMut() -> F) -> Option<T>
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn until<T>(limit: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(found) = probe().await {

@@ -9,6 +9,7 @@
 )]
 
 mod consumer;
+mod killed;
 mod laptop;
 mod limiter;
 mod nights;

@@ -1,6 +1,5 @@
 //! From the finding to the closed incident: plan, approval, apply, verify, the saving; and the way back.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -29,12 +28,16 @@ impl Engine {
 
     /// What is applied is watched for so many minutes.
     async fn watching(story: &Story, minutes: &str) -> Self {
-        let settings = [
+        Self::with(story, &[("LEASE_SECONDS", "5"), ("SOAK_MINUTES", minutes)]).await
+    }
+
+    pub(crate) async fn with(story: &Story, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
             ("LEDGER_TABLE", story.world.ledger_table.as_str()),
             ("ALERT_TOPIC_ARN", &story.world.topic_arn),
-            ("LEASE_SECONDS", "5"),
-            ("SOAK_MINUTES", minutes),
         ];
+        all.extend_from_slice(settings);
+        let settings = all;
         Self {
             remediator: start(&story.cloud, "endpoint-remediator", &settings).await,
             approval: start(&story.cloud, "endpoint-approval", &settings).await,
@@ -230,7 +233,7 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
     // Nobody has to call again: the schedule does, and finds what was left. Once it may not look: it says so, and the
     // next one goes on.
     front.fail_next("ec2", "DescribeVpcs", 1, Fault::Denied);
-    let stuck = RefCell::new(Vec::new());
+    let mut stuck = Vec::new();
     let resumed = wait::until(PATIENCE, async || {
         let event = event("endpoint-remediator/resume.json");
         let reply = engine.remediator.invoke(&event).await.unwrap();
@@ -239,11 +242,11 @@ async fn a_process_killed_in_the_middle_of_apply_goes_on_and_can_be_undone() {
             panic!("one plan is under way: {reply}");
         };
         let refusal = plan_of_reply["error_type"].as_str().map(str::to_owned);
-        stuck.borrow_mut().extend(refusal);
+        stuck.extend(refusal);
         (plan_of_reply["state"] == "applied").then_some(())
     });
     resumed.await.expect("the plan was never resumed");
-    assert_eq!(stuck.into_inner(), ["Network.Refused"]);
+    assert_eq!(stuck, ["Network.Refused"]);
     let metrics = engine.remediator.metrics();
     let counted = metrics
         .iter()

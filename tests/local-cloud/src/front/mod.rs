@@ -25,6 +25,7 @@ mod errors;
 pub(crate) mod event_sources;
 pub mod faults;
 mod gateway_routes;
+pub mod holds;
 mod private_dns;
 mod service_filter;
 pub mod sns;
@@ -45,6 +46,7 @@ use crate::Error;
 use call::Call;
 use cost_explorer::CostExplorer;
 use faults::{Fault, Faults};
+use holds::{Held, Hold};
 use upstream::Upstream;
 
 /// The front itself: a listening proxy.
@@ -59,6 +61,7 @@ pub struct Front {
 struct Shared {
     upstream: Upstream,
     faults: Faults,
+    holds: holds::Holds,
     calls: Mutex<BTreeMap<(String, String), usize>>,
     private_dns: private_dns::Switches,
     event_sources: event_sources::Mappings,
@@ -80,6 +83,7 @@ impl Front {
         let state = Arc::new(Shared {
             upstream: Upstream::new(moto).await?,
             faults: Faults::default(),
+            holds: holds::Holds::default(),
             calls: Mutex::default(),
             private_dns: private_dns::Switches::default(),
             event_sources: event_sources::Mappings::default(),
@@ -106,6 +110,11 @@ impl Front {
     /// such as `sns`, `dynamodb`, `ec2`, `ce`, `monitoring`, `s3`) fail. The SDK's own retries count as calls.
     pub fn fail_next(&self, service: &str, action: &str, times: usize, fault: Fault) {
         self.state.faults.add(service, action, times, fault);
+    }
+
+    /// Keeps the next call of `action` of `service` whose body contains `part` without an answer.
+    pub fn hold_next(&self, service: &str, action: &str, part: &str, hold: Hold) -> Held {
+        self.state.holds.add(service, action, part, hold)
     }
 
     /// How often `action` of `service` was called so far, failed calls included.
@@ -163,6 +172,9 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         .unwrap_or_else(PoisonError::into_inner)
         .entry(key)
         .or_default() += 1;
+    if let Some(caught) = shared.holds.catch(&call) {
+        return caught.hold(answer(&shared, &call)).await;
+    }
     match shared.faults.take(&call.service, &call.action) {
         None => answer(&shared, &call).await,
         Some(fault) => fault.strike(&call, answer(&shared, &call)).await,
