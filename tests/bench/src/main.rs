@@ -15,14 +15,15 @@ mod contender;
 mod detector;
 #[path = "../flow-logs/mod.rs"]
 mod flow_logs;
+#[path = "../remediator/mod.rs"]
+mod remediator;
 mod report;
 
 use std::process::ExitCode;
 
 use report::{Error, Report};
 
-const USAGE: &str =
-    "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs";
+const USAGE: &str = "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs | remediator";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -49,6 +50,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
             holds &= publish(&consumer::run().await?)?;
             holds &= publish(&detector::run().await?)?;
             holds &= publish(&flow_logs::run().await?)?;
+            holds &= publish(&remediator::run().await?)?;
             Ok(holds)
         }
         ["cold-start", functions @ ..] => publish(&cold_start::run(functions).await?),
@@ -56,6 +58,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["attribution"] => publish(&attribution::run()?),
         ["detector"] => publish(&detector::run().await?),
         ["flow-logs"] => publish(&flow_logs::run().await?),
+        ["remediator"] => publish(&remediator::run().await?),
         _ => Err(Error::Usage(USAGE.to_owned())),
     }
 }

@@ -162,6 +162,19 @@ impl Function {
         self.status_bytes("VmHWM:").await
     }
 
+    /// CPU time that the process's threads have taken so far (`schedstat`, nanoseconds); `None` when it does not run.
+    pub async fn cpu_time(&self) -> Option<Duration> {
+        let id = self.inner.session.lock().await.as_ref()?.process_id();
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).ok()?;
+        let mut total = Duration::ZERO;
+        for thread in threads.flatten() {
+            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
+            total += Duration::from_nanos(nanoseconds);
+        }
+        Some(total)
+    }
+
     async fn status_bytes(&self, field: &str) -> Option<u64> {
         let id = self.inner.session.lock().await.as_ref()?.process_id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;

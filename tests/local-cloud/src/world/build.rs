@@ -56,21 +56,13 @@ pub(super) async fn build(ec2: &Client) -> Result<Ids, Error> {
     ids.groups = groups::build(ec2, &ids.vpc).await?;
     let public_table = public_route_table(ec2, &ids.vpc).await?;
     for (number, zone) in (0u8..).zip(Zone::ALL) {
-        let public = subnet(ec2, &ids.vpc, zone, "public", number * 16).await?;
+        let block = |kind: &'static str, third: u8| (kind, format!("10.0.{third}.0/20"));
+        let public = subnet(ec2, &ids.vpc, zone, block("public", number * 16)).await?;
         associate(ec2, &public_table, &public).await?;
         let nat = nat_gateway(ec2, zone, public).await?;
-        let private = subnet(ec2, &ids.vpc, zone, "private", 32 + number * 16).await?;
-        let table = route_table(ec2, &ids.vpc, &format!("private-{}", zone.letter())).await?;
-        let default = ec2
-            .create_route()
-            .route_table_id(&table)
-            .destination_cidr_block("0.0.0.0/0")
-            .nat_gateway_id(&nat.id);
-        default
-            .send()
-            .await
-            .map_err(call("create the route to the NAT gateway"))?;
-        associate(ec2, &table, &private).await?;
+        let private = block("private", 32 + number * 16);
+        let private = subnet(ec2, &ids.vpc, zone, private).await?;
+        let table = private_table(ec2, &ids.vpc, &nat, &private).await?;
         ids.nats.push(nat);
         ids.private_subnets.insert(zone, private);
         ids.private_tables.insert(zone, table);
@@ -157,6 +149,35 @@ async fn public_route_table(ec2: &Client, vpc: &str) -> Result<String, Error> {
     Ok(table)
 }
 
+/// A table of its own for a private subnet, with a default route to a NAT gateway.
+async fn private_table(ec2: &Client, vpc: &str, nat: &Nat, subnet: &str) -> Result<String, Error> {
+    let table = route_table(ec2, vpc, &format!("private-{}", nat.zone.letter())).await?;
+    let default = ec2
+        .create_route()
+        .route_table_id(&table)
+        .destination_cidr_block("0.0.0.0/0")
+        .nat_gateway_id(&nat.id);
+    default
+        .send()
+        .await
+        .map_err(call("create the route to the NAT gateway"))?;
+    associate(ec2, &table, subnet).await?;
+    Ok(table)
+}
+
+/// Makes more private subnets, each with a table of its own; answers the tables. At most 256.
+pub(super) async fn more_subnets(ec2: &Client, ids: &Ids, count: u8) -> Result<Vec<String>, Error> {
+    let mut tables = Vec::new();
+    for (number, nat) in (0..count).zip(ids.nats.iter().cycle()) {
+        // 128 addresses each, in the upper half of the VPC.
+        let (third, fourth) = (128 + number / 2, number % 2 * 128);
+        let block = ("private", format!("10.0.{third}.{fourth}/25"));
+        let subnet = subnet(ec2, &ids.vpc, nat.zone, block).await?;
+        tables.push(private_table(ec2, &ids.vpc, nat, &subnet).await?);
+    }
+    Ok(tables)
+}
+
 async fn route_table(ec2: &Client, vpc: &str, name: &str) -> Result<String, Error> {
     let made = ec2
         .create_route_table()
@@ -186,15 +207,14 @@ async fn subnet(
     ec2: &Client,
     vpc: &str,
     zone: Zone,
-    kind: &str,
-    third: u8,
+    (kind, block): (&str, String),
 ) -> Result<String, Error> {
     let name = format!("{kind}-{}", zone.letter());
     let made = ec2
         .create_subnet()
         .vpc_id(vpc)
         .availability_zone(zone.name())
-        .cidr_block(format!("10.0.{third}.0/20"));
+        .cidr_block(block);
     let made = made.tag_specifications(named(ResourceType::Subnet, &name));
     let made = made
         .send()

@@ -108,6 +108,11 @@ impl World {
         build::spare_gateways(&self.ec2, &mut self.ids, count).await
     }
 
+    /// Makes more private subnets (at most 256), each with a route table of its own; answers the tables.
+    pub async fn add_subnets(&self, count: u8) -> Result<Vec<String>, Error> {
+        build::more_subnets(&self.ec2, &self.ids, count).await
+    }
+
     /// Where the flow logs are, as `s3://bucket/prefix`.
     pub fn flow_logs_location(&self) -> String {
         format!("s3://{}/{}", self.flow_logs_bucket, self.flow_logs_prefix)
