@@ -26,7 +26,7 @@ struct Client<'a> {
 #[derive(Debug)]
 pub(crate) struct Clients<'a> {
     snapshot: &'a Snapshot,
-    clients: Vec<Client<'a>>,
+    all: Vec<Client<'a>>,
     /// A subnet of which no ACL is known: EC2 leaves none without, so it was not shown to us.
     unseen: Option<&'a str>,
 }
@@ -56,7 +56,7 @@ impl<'a> Clients<'a> {
             (!ports.is_empty()).then_some(Client { subnet, acl, ports })
         };
         Self {
-            clients: snapshot.subnets.iter().filter_map(&mut client).collect(),
+            all: snapshot.subnets.iter().filter_map(&mut client).collect(),
             unseen: unseen.map(|subnet| subnet.id.as_str()),
             snapshot,
         }
@@ -68,7 +68,7 @@ impl<'a> Clients<'a> {
             return Some(format!("no network ACL of {subnet} could be seen"));
         }
         let acl = self.snapshot.acl_of(&at.id)?;
-        let others = self.clients.iter().filter(|one| one.subnet.id != at.id);
+        let others = self.all.iter().filter(|one| one.subnet.id != at.id);
         let others: Vec<&Client<'_>> = others.collect();
         if all_pass(acl, at, &others) {
             return None;
