@@ -24,7 +24,7 @@ pub(crate) struct NetworkAcl {
 pub(crate) struct AclEntry {
     /// Seen from the subnet.
     pub(crate) direction: Direction,
-    /// 1 to 32,766; above that AWS's own last rule, one for each family.
+    /// 1 to [`LAST_OWN_RULE`].
     pub(crate) number: u16,
     /// The protocol's number as EC2 spells it: `6` for TCP, `17` for UDP, `-1` for all.
     pub(crate) protocol: String,
@@ -35,6 +35,9 @@ pub(crate) struct AclEntry {
     pub(crate) cidr: String,
     pub(crate) allow: bool,
 }
+
+/// Highest number a rule can have; above it AWS's own last rules refuse everything, one for each family.
+pub(crate) const LAST_OWN_RULE: u16 = 32_766;
 
 /// First and last port, both included.
 pub(crate) type Ports = (u16, u16);

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types;
 use tollkeeper::plan::EndpointKind;
 
 use super::Ec2;
-use crate::acl::{AclEntry, NetworkAcl};
+use crate::acl::{AclEntry, LAST_OWN_RULE, NetworkAcl};
 use crate::change::{Direction, Peer};
 use crate::owner::Owner;
 use crate::policy::normal_form;
@@ -94,10 +94,14 @@ fn rules_of(permission: &types::IpPermission) -> Vec<Rule> {
 pub(super) fn network_acl(from: &types::NetworkAcl) -> NetworkAcl {
     let associations = from.associations().iter();
     let subnets = associations.filter_map(types::NetworkAclAssociation::subnet_id);
+    let entries = from.entries().iter().map(acl_entry);
     NetworkAcl {
         id: owned(from.network_acl_id()),
         subnets: subnets.map(str::to_owned).collect(),
-        entries: from.entries().iter().map(acl_entry).collect(),
+        // AWS's own last rules refuse what no other admits, which goes without saying.
+        entries: entries
+            .filter(|entry| entry.number <= LAST_OWN_RULE)
+            .collect(),
     }
 }
 

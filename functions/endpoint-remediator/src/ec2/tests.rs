@@ -259,7 +259,9 @@ async fn acls_are_read_from_every_page_and_the_default_one_guards_subnets_that_n
     };
     let narrow = "<item><ruleNumber>90</ruleNumber><protocol>6</protocol><ruleAction>deny</ruleAction>\
         <egress>true</egress><cidrBlock>10.0.0.0/8</cidrBlock><portRange><from>443</from><to>443</to></portRange></item>\
-        <item><ruleNumber>32768</ruleNumber><protocol>-1</protocol><ruleAction>allow</ruleAction><egress>false</egress>\
+        <item><ruleNumber>32768</ruleNumber><protocol>-1</protocol><ruleAction>deny</ruleAction><egress>false</egress>\
+        <ipv6CidrBlock>::/0</ipv6CidrBlock></item>\
+        <item><ruleNumber>110</ruleNumber><protocol>6</protocol><ruleAction>allow</ruleAction><egress>false</egress>\
         <ipv6CidrBlock>::/0</ipv6CidrBlock></item>";
     let named = "<item><subnetId>subnet-1</subnetId></item>";
     let first = acl("acl-narrow", false, narrow, named) + &acl("acl-unused", false, "", "");
@@ -271,7 +273,7 @@ async fn acls_are_read_from_every_page_and_the_default_one_guards_subnets_that_n
         .build();
     let subnets = [subnet("subnet-1"), subnet("subnet-2")];
     let acls = ec2(&rule).network_acls("vpc-1", &subnets).await.unwrap();
-    insta::assert_snapshot!(serde_json::to_string(&acls).unwrap(), @r#"[{"id":"acl-narrow","subnets":["subnet-1"],"entries":[{"direction":"egress","number":90,"protocol":"6","from_port":443,"to_port":443,"cidr":"10.0.0.0/8","allow":false},{"direction":"ingress","number":32768,"protocol":"-1","from_port":0,"to_port":65535,"cidr":"::/0","allow":true}]},{"id":"acl-default","subnets":["subnet-2"],"entries":[]}]"#);
+    insta::assert_snapshot!(serde_json::to_string(&acls).unwrap(), @r#"[{"id":"acl-narrow","subnets":["subnet-1"],"entries":[{"direction":"egress","number":90,"protocol":"6","from_port":443,"to_port":443,"cidr":"10.0.0.0/8","allow":false},{"direction":"ingress","number":110,"protocol":"6","from_port":0,"to_port":65535,"cidr":"::/0","allow":true}]},{"id":"acl-default","subnets":["subnet-2"],"entries":[]}]"#);
 }
 
 #[tokio::test]

@@ -244,11 +244,13 @@ fn calls_to_apply(tables: usize) -> BTreeMap<&'static str, u32> {
     let mut snapshot = model::snapshot();
     for number in 0..tables - 2 {
         let id = format!("rtb-more-{number}");
+        let subnet = format!("subnet-more-{number}");
+        snapshot.network_acls[0].subnets.push(subnet.clone());
         snapshot.subnets.push(crate::snapshot::Subnet {
-            id: format!("subnet-more-{number}"),
+            id: subnet,
             zone: "us-east-1a".to_owned(),
             route_table: id.clone(),
-            cidr: String::new(),
+            cidr: format!("10.0.{}.0/24", 10 + number),
             free_addresses: 200,
         });
         snapshot.route_tables.push(crate::snapshot::RouteTable {

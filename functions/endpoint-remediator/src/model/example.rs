@@ -28,22 +28,19 @@ pub(super) fn endpoint(id: &str, service: &str, kind: EndpointKind, owner: Owner
 
 /// The ACL that AWS gives every VPC: everything passes.
 pub(crate) fn open_acl(id: &str, subnets: &[Subnet]) -> NetworkAcl {
-    let entry = |direction, number, allow| AclEntry {
+    let entry = |direction| AclEntry {
         direction,
-        number,
+        number: 100,
         protocol: "-1".to_owned(),
         from_port: 0,
         to_port: u16::MAX,
         cidr: "0.0.0.0/0".to_owned(),
-        allow,
+        allow: true,
     };
-    let both = [Direction::Ingress, Direction::Egress].into_iter();
     NetworkAcl {
         id: id.to_owned(),
         subnets: subnets.iter().map(|subnet| subnet.id.clone()).collect(),
-        entries: both
-            .flat_map(|way| [entry(way, 100, true), entry(way, 32_767, false)])
-            .collect(),
+        entries: [Direction::Ingress, Direction::Egress].map(entry).to_vec(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use tollkeeper::plan::EndpointKind;
 
 use super::world::{Client, World};
-use crate::acl::AclEntry;
+use crate::acl::{AclEntry, NetworkAcl};
 use crate::change::{Direction, Peer};
 use crate::snapshot::{Endpoint, EndpointState, Rule};
 
@@ -124,21 +124,20 @@ fn goes_and_comes(world: &World, client: &Client, far: Ipv4Addr) -> bool {
 /// What the first rule says that fits a TCP packet; the last one refuses.
 fn admitted(world: &World, subnet: &str, way: Direction, far: Ipv4Addr, port: u16) -> bool {
     let acls = &world.network.network_acls;
-    let guard = acls
-        .iter()
-        .find(|acl| acl.subnets.contains(&subnet.to_owned()));
-    let fits = |rule: &&AclEntry| {
+    let guards = |acl: &&NetworkAcl| acl.subnets.iter().any(|id| id == subnet);
+    let is_about = |rule: &&AclEntry| {
         let is_tcp = match rule.protocol.as_str() {
             "-1" => true,
             "6" => rule.from_port <= port && port <= rule.to_port,
             _ => false,
         };
-        rule.direction == way && is_tcp && lies_in(&rule.cidr, far)
+        rule.direction == way && is_tcp
     };
-    let rules = guard.into_iter().flat_map(|acl| &acl.entries).filter(fits);
-    rules
-        .min_by_key(|rule| rule.number)
-        .is_some_and(|rule| rule.allow)
+    let entries = acls.iter().find(guards).map(|acl| &acl.entries);
+    let mut rules: Vec<&AclEntry> = entries.into_iter().flatten().filter(is_about).collect();
+    rules.sort_unstable_by_key(|rule| rule.number);
+    let first = rules.into_iter().find(|rule| lies_in(&rule.cidr, far));
+    first.is_some_and(|rule| rule.allow)
 }
 
 /// Whether a client's groups let it out to an address that wears `far_groups`.

@@ -226,7 +226,7 @@ mod tests {
         let text = text(&sealed, &Promise::default(), &commands);
         let (told, _) = text.split_once("\nTo approve").unwrap();
         insta::assert_snapshot!(told, @r#"
-        Plan plan-d25e952941d12112 for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
+        Plan plan-6d90df44534f142c for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
         It costs nothing and saves nothing: it narrows who may pass, and on what.
 
         What it does, in this order:
@@ -317,7 +317,7 @@ mod tests {
 
         How it is undone:
           The policy that was there before is put back, unless somebody changed it since.
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-d25e952941d12112"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-6d90df44534f142c"}' /dev/stdout
         "#);
     }
 

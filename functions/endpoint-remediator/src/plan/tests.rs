@@ -40,7 +40,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     };
     let text = text(&plan_of(&model::snapshot()), &promise, &commands);
     insta::assert_snapshot!(text, @r#"
-    Plan plan-1539554f18dba1cd for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
+    Plan plan-d6a1bf52a3b88eae for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
     Cost: $29.20 a month at list price of 2026-11-21, plus traffic by GB at interface endpoints; gateway endpoints are free.
     With the traffic that the finding expects: $1,055.46 a month.
@@ -74,14 +74,14 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
 
     How it is undone:
       In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-d6a1bf52a3b88eae"}' /dev/stdout
 
     To approve:
-      Hash sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166
-      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-1539554f18dba1cd","plan_hash":"sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
+      Hash sha256:d6a1bf52a3b88eaeeec9164d285e7c4e71b35e2b29efe269e0732305b45dd2f5
+      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-d6a1bf52a3b88eae","plan_hash":"sha256:d6a1bf52a3b88eaeeec9164d285e7c4e71b35e2b29efe269e0732305b45dd2f5","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
 
     Then, to apply:
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-d6a1bf52a3b88eae"}' /dev/stdout
     "#);
 }
 

@@ -26,7 +26,9 @@ struct Client<'a> {
 #[derive(Debug)]
 pub(crate) struct Clients<'a> {
     snapshot: &'a Snapshot,
-    clients: Vec<Client<'a>>,
+    all: Vec<Client<'a>>,
+    /// A subnet of which no ACL is known: EC2 leaves none without, so it was not shown to us.
+    unseen: Option<&'a str>,
 }
 
 impl<'a> Clients<'a> {
@@ -38,6 +40,8 @@ impl<'a> Clients<'a> {
             .filter(|table| table.default_target.is_some())
             .map(|table| table.id.as_str())
             .collect();
+        let mut subnets = snapshot.subnets.iter();
+        let unseen = subnets.find(|subnet| snapshot.acl_of(&subnet.id).is_none());
         let mut known: BTreeMap<&str, Vec<Ports>> = BTreeMap::new();
         let mut client = |subnet: &'a Subnet| {
             let acl = snapshot.acl_of(&subnet.id)?;
@@ -52,15 +56,19 @@ impl<'a> Clients<'a> {
             (!ports.is_empty()).then_some(Client { subnet, acl, ports })
         };
         Self {
-            clients: snapshot.subnets.iter().filter_map(&mut client).collect(),
+            all: snapshot.subnets.iter().filter_map(&mut client).collect(),
+            unseen: unseen.map(|subnet| subnet.id.as_str()),
             snapshot,
         }
     }
 
     /// The way that an ACL would refuse to a client if the endpoint had an interface in `at`; `None` if all pass.
     pub(crate) fn cut_off_by(&self, at: &Subnet) -> Option<String> {
+        if let Some(subnet) = self.unseen {
+            return Some(format!("no network ACL of {subnet} could be seen"));
+        }
         let acl = self.snapshot.acl_of(&at.id)?;
-        let others = self.clients.iter().filter(|one| one.subnet.id != at.id);
+        let others = self.all.iter().filter(|one| one.subnet.id != at.id);
         let others: Vec<&Client<'_>> = others.collect();
         if all_pass(acl, at, &others) {
             return None;
@@ -288,6 +296,19 @@ mod tests {
         assert_eq!(cut_off(&snapshot, "subnet-private-a", &[]), None);
         let why = cut_off(&snapshot, "subnet-private-a", &["subnet-pollers"]).unwrap();
         assert!(why.contains("TCP 1024-32767"), "{why}");
+    }
+
+    #[test]
+    fn a_subnet_of_which_no_acl_is_seen_is_not_taken_for_open() {
+        let mut snapshot = model::snapshot();
+        snapshot.network_acls[0]
+            .subnets
+            .retain(|id| id != "subnet-public-a");
+        let why = cut_off(&snapshot, "subnet-private-a", &[]);
+        assert_eq!(
+            why.as_deref(),
+            Some("no network ACL of subnet-public-a could be seen")
+        );
     }
 
     #[test]
