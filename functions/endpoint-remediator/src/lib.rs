@@ -31,6 +31,7 @@ mod policy;
 #[cfg(test)]
 mod proof;
 mod reach;
+mod replay;
 mod request;
 mod rows;
 mod snapshot;
