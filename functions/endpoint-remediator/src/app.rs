@@ -3,12 +3,14 @@
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::{Alerts, Table};
+use tollkeeper::services::IpRanges;
 use tollkeeper::telemetry::wall_clock;
 
 use crate::caller::{Caller, IdentityError};
 use crate::config::Config;
 use crate::ec2::Ec2;
 use crate::failure::Failure;
+use crate::flow_logs::FlowLogs;
 use crate::network::Network;
 use crate::plan::Place;
 use crate::snapshot::{Scope, Snapshot};
@@ -38,6 +40,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) ec2: Ec2,
     pub(crate) alerts: Alerts,
+    pub(crate) flow_logs: Option<FlowLogs>,
     pub(crate) clock: fn() -> Timestamp,
     table: Table,
     caller: Caller,
@@ -45,16 +48,19 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(config: Config, sdk: &SdkConfig, ranges: Option<IpRanges>) -> Self {
         let region = sdk.region().map(ToString::to_string);
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         let sns = aws_sdk_sns::Client::new(sdk);
+        let location = config.flow_logs.clone();
         Self {
             ec2: Ec2::new(
                 aws_sdk_ec2::Client::new(sdk),
                 region.clone().unwrap_or_default(),
             ),
             alerts: Alerts::new(sns, &config.alert_topic_arn),
+            flow_logs: location
+                .map(|location| FlowLogs::new(aws_sdk_s3::Client::new(sdk), location, ranges)),
             table: Table::new(dynamodb, &config.ledger_table),
             caller: Caller::new(aws_sdk_sts::Client::new(sdk)),
             clock: wall_clock,

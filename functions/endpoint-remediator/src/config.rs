@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tollkeeper::flow_log_files::{S3_EXPECTED, S3Location};
 use tollkeeper::settings::{SettingError, Settings};
 
 /// Settings of `endpoint-remediator`.
@@ -16,6 +17,10 @@ pub struct Config {
     /// How long a lock outlives its holder's last sign of life. EC2 ignores fencing counters, so half of it must outlast
     /// a call in flight (60 s with its retries).
     pub lease: Duration,
+    /// Where the flow logs lie that plans are replayed on; none: no replay.
+    pub flow_logs: Option<S3Location>,
+    /// Days of them.
+    pub replay_days: u8,
     /// What the plan's text tells people to call.
     pub function_name: String,
     /// What the plan's text tells people to approve at.
@@ -51,6 +56,8 @@ impl Config {
             alert_topic_arn: topic,
             max_changes: settings.within("MAX_CHANGES", 30, 1, 200)?,
             lease: Duration::from_secs(settings.within("LEASE_SECONDS", 150, 1, 3_600)?),
+            flow_logs: settings.optional("FLOW_LOGS_LOCATION", S3_EXPECTED)?,
+            replay_days: settings.within("REPLAY_DAYS", 3, 1, 14)?,
             function_name: text("AWS_LAMBDA_FUNCTION_NAME", "endpoint-remediator"),
             approval_url: text("APPROVAL_URL", "<URL of the approval function>"),
         })
@@ -94,6 +101,7 @@ mod tests {
         let settings = Settings::from_pairs(&GOOD);
         let config = Config::from_settings(&settings).unwrap();
         assert_eq!((config.max_changes, config.lease.as_secs()), (30, 150));
+        assert_eq!((config.flow_logs, config.replay_days), (None, 3));
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
         assert_eq!(approval.max_hours, 72);
     }
@@ -104,6 +112,8 @@ mod tests {
         insta::assert_snapshot!(error_with("ALERT_TOPIC_ARN", "alerts"), @"ALERT_TOPIC_ARN=`alerts` is wrong: expected the ARN of an SNS topic");
         insta::assert_snapshot!(error_with("MAX_CHANGES", "0"), @"MAX_CHANGES=`0` is wrong: expected a number from 1 to 200");
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
+        insta::assert_snapshot!(error_with("FLOW_LOGS_LOCATION", "bucket"), @"FLOW_LOGS_LOCATION=`bucket` is wrong: expected s3://bucket or s3://bucket/prefix");
+        insta::assert_snapshot!(error_with("REPLAY_DAYS", "0"), @"REPLAY_DAYS=`0` is wrong: expected a number from 1 to 14");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");
     }
 }

@@ -19,6 +19,7 @@ mod ec2;
 mod emit;
 mod engine;
 mod failure;
+mod flow_logs;
 mod journal;
 mod merged;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 use tollkeeper::error::report;
+use tollkeeper::services::IpRanges;
 
 use app::{App, Call};
 use failure::Failure;
@@ -59,9 +61,11 @@ pub struct EndpointRemediator {
 
 impl EndpointRemediator {
     /// Builds the clients; calls nothing yet.
-    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+    ///
+    /// `ranges` is the table of AWS's addresses that flow logs are read with; without one their own labels must do.
+    pub fn new(config: Config, sdk: &SdkConfig, ranges: Option<IpRanges>) -> Self {
         Self {
-            app: App::new(config, sdk),
+            app: App::new(config, sdk, ranges),
         }
     }
 
@@ -83,10 +87,11 @@ impl EndpointRemediator {
         let app = &self.app;
         match request::parse(event)? {
             Request::Plan(wanted, format) => {
-                actions::plan(app, wanted, &plan::Promise::default(), format).await
+                let replaying = actions::Replaying::within(call, None, (app.clock)());
+                actions::plan(app, wanted, &plan::Promise::default(), format, replaying).await
             }
             Request::Findings { findings, ignored } => {
-                actions::from_findings(app, &findings, ignored).await
+                actions::from_findings(app, &findings, ignored, call).await
             }
             Request::Apply { plan_id } => Box::pin(actions::apply(app, &plan_id, call)).await,
             Request::Verify { plan_id } => actions::verify(app, &plan_id).await,
@@ -127,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_action_is_answered_before_anything_is_called() {
         let config = Config::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
-        let function = EndpointRemediator::new(config, &sdk());
+        let function = EndpointRemediator::new(config, &sdk(), None);
         let event = include_str!("../../../events/endpoint-remediator/unknown-action.json");
         let refused = function.handle(read(event), &Context::default()).await;
         let refused = refused.unwrap_err();

@@ -3,6 +3,7 @@
 mod apply;
 mod news;
 mod plan;
+mod replay;
 mod resume;
 mod rollback;
 mod status;
@@ -14,6 +15,7 @@ use tollkeeper::plan::{PlanState, PlanSummary};
 
 pub(crate) use apply::apply;
 pub(crate) use plan::{from_findings, plan};
+pub(crate) use replay::Replaying;
 pub(crate) use resume::resume;
 pub(crate) use rollback::rollback;
 pub(crate) use status::status;

@@ -8,11 +8,12 @@ use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
 use super::news;
-use crate::app::App;
+use super::replay::{Replaying, replay};
+use crate::app::{App, Call};
 use crate::asked;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, Place, Promise, Sealed, Wanted};
+use crate::plan::{self, Commands, PlanError, Promise, Sealed, Wanted};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
 
@@ -24,6 +25,7 @@ pub(crate) async fn from_findings(
     app: &App,
     findings: &[Finding],
     mut ignored: Vec<String>,
+    call: &Call,
 ) -> Result<Value, Failure> {
     let place = app.place().await?;
     let mut plans = Vec::new();
@@ -33,7 +35,8 @@ pub(crate) async fn from_findings(
             Ok(wanted) => {
                 for (request, promise) in wanted {
                     let wanted = Wanted::Endpoints(request);
-                    plans.push(plan(app, wanted, &promise, Format::Text).await?);
+                    let replaying = Replaying::within(call, Some(finding.day), (app.clock)());
+                    plans.push(plan(app, wanted, &promise, Format::Text, replaying).await?);
                 }
             }
         }
@@ -44,27 +47,35 @@ pub(crate) async fn from_findings(
     Ok(json!({"plans": plans, "ignored": ignored}))
 }
 
-/// Plans one request. The same request on the same world is the same plan, told once.
+/// Plans one request. The same request on the same world, replayed on the same days, is the same plan, told once.
 pub(crate) async fn plan(
     app: &App,
     wanted: Wanted,
     promise: &Promise,
     format: Format,
+    replaying: Replaying,
 ) -> Result<Value, Failure> {
     let (wanted, scope) = wanted.normalise()?;
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
-    let (sealed, known) = next_attempt(&ledger, &place, &wanted, &snapshot).await?;
-    let (steps, most) = (sealed.plan.steps.len(), app.config.max_changes);
+    let draft = wanted.make(&place, &snapshot, 0)?.plan;
+    let (steps, most) = (draft.steps.len(), app.config.max_changes);
     if steps == 0 {
         return Ok(
-            json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": sealed.plan.left_alone}),
+            json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": draft.left_alone}),
         );
     }
     if steps > most {
         return Err(Failure::TooManyChanges { steps, most });
     }
+    let replay = replay(app, (&place, &snapshot), &draft, replaying).await;
+    let make = |attempt| {
+        wanted
+            .make(&place, &snapshot, attempt)?
+            .with_replay(replay.clone())
+    };
+    let (sealed, known) = next_attempt(&ledger, make).await?;
     let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
@@ -80,6 +91,7 @@ pub(crate) async fn plan(
         "state": word(summary.state),
         "new": is_new,
         "steps": sealed.plan.steps.iter().map(|step| step.change.to_string()).collect::<Vec<_>>(),
+        "replay": sealed.plan.replay,
         "text": text,
         "summary": summary,
     });
@@ -116,13 +128,11 @@ pub(super) async fn give_out(
 /// has a hash and tokens of its own.
 async fn next_attempt(
     ledger: &Ledger,
-    place: &Place,
-    wanted: &Wanted,
-    snapshot: &Snapshot,
+    make: impl Fn(u32) -> Result<Sealed, PlanError>,
 ) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
     let mut attempt = 0;
     loop {
-        let sealed = wanted.make(place, snapshot, attempt)?;
+        let sealed = make(attempt)?;
         let known = ledger.summary(&sealed.id).await?;
         let finished = known.as_ref().is_some_and(|summary| {
             matches!(
@@ -237,6 +247,7 @@ fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
 mod tests {
     use super::*;
     use crate::model;
+    use crate::plan::Place;
 
     #[test]
     fn the_summary_of_a_new_plan_is_the_golden_one() {

@@ -18,6 +18,7 @@ use tollkeeper::prices::{self, UnknownRegion};
 
 use crate::change::Step;
 use crate::policy::PolicyAsk;
+use crate::replay::Replay;
 use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
 pub(crate) use interface::group_name;
@@ -57,6 +58,9 @@ pub(crate) struct Plan {
     /// Asked for, where the plan sets policies and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<PolicyAsk>,
+    /// What it does to the flows of past days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replay: Option<Replay>,
 }
 
 /// Why no plan can be made.
@@ -128,6 +132,16 @@ pub(crate) struct Sealed {
     pub(crate) json: String,
     pub(crate) hash: String,
     pub(crate) id: String,
+}
+
+impl Sealed {
+    /// The same plan with what it does to the flows of past days, which an approval then binds too.
+    pub(crate) fn with_replay(self, replay: Replay) -> Result<Self, PlanError> {
+        seal(Plan {
+            replay: Some(replay),
+            ..self.plan
+        })
+    }
 }
 
 /// The request in one order, checked; and what has to be looked at to plan it.
@@ -232,6 +246,7 @@ pub(crate) fn make(
         monthly_cost,
         snapshot_hash: snapshot.hash()?,
         policy: None,
+        replay: None,
     })
 }
 

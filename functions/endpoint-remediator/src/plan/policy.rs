@@ -87,6 +87,7 @@ pub(crate) fn make_policies(
         monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
         snapshot_hash: snapshot.hash()?,
         policy: Some(ask.clone()),
+        replay: None,
         request,
     })
 }
