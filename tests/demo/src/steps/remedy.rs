@@ -217,7 +217,8 @@ async fn remediator(story: &Story) -> Result<Function, Failure> {
         .function("endpoint-remediator")
         .env("LEDGER_TABLE", &story.world.ledger_table)
         .env("ALERT_TOPIC_ARN", &story.world.topic_arn)
-        .env("LEASE_SECONDS", LEASE);
+        .env("LEASE_SECONDS", LEASE)
+        .env("FLOW_LOGS_LOCATION", story.world.flow_logs_location());
     Ok(function.timeout(PATIENCE).start().await?)
 }
 

@@ -14,6 +14,7 @@ mod limiter;
 mod nights;
 mod policies;
 mod remediation;
+mod replay;
 mod runbook;
 mod samples;
 mod support;

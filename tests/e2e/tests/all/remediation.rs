@@ -21,10 +21,13 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) async fn of(story: &Story) -> Self {
+        let location = story.world.flow_logs_location();
         let settings = [
             ("LEDGER_TABLE", story.world.ledger_table.as_str()),
             ("ALERT_TOPIC_ARN", &story.world.topic_arn),
             ("LEASE_SECONDS", "5"),
+            ("FLOW_LOGS_LOCATION", &location),
+            ("IP_RANGES", story.ranges.to_str().unwrap()),
         ];
         Self {
             remediator: start(&story.cloud, "endpoint-remediator", &settings).await,
