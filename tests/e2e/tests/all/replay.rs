@@ -122,9 +122,9 @@ async fn a_plan_counts_every_flow_of_the_logs_and_names_the_client_that_it_would
     let clean = planned(&story, finding, &engine.remediator).await;
     let services = clean["summary"]["services"].as_array().unwrap();
     let services: Vec<&str> = services.iter().filter_map(Value::as_str).collect();
-    assert_eq!(services, ["lambda", "s3", "sts"]);
+    assert_eq!(services, ["dynamodb", "lambda", "s3", "sts"]);
     let replay = &clean["replay"]["done"];
-    let planned_for = [FarEnd::S3, FarEnd::LambdaApi, FarEnd::Sts];
+    let planned_for = [FarEnd::DynamoDb, FarEnd::LambdaApi, FarEnd::S3, FarEnd::Sts];
     let moved = |far_end| planned_for.contains(&far_end);
     assert_eq!(sum(&replay["fine"]), generated(&story, moved).await);
     let stays = generated(&story, |far_end| !moved(far_end)).await;
