@@ -93,6 +93,9 @@ pub struct PlanSummary {
     pub endpoints: Vec<PlannedEndpoint>,
     /// What it costs a month, without bytes.
     pub monthly_cost: Money,
+    /// Codes of what could not be found out and an approval has to accept, such as `dns.custom-servers`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknowns: Vec<String>,
 }
 
 /// An endpoint of a plan.
@@ -129,6 +132,9 @@ pub struct ApprovalRequest {
     pub plan_hash: String,
     /// Until when the approval may be used.
     pub expires_at: Timestamp,
+    /// Codes of the plan's unknowns, every one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accept_unknown: Vec<String>,
 }
 
 #[cfg(test)]

@@ -80,8 +80,17 @@ impl NetworkAcl {
             } else {
                 &mut passage.refused
             };
-            decided.extend(open.iter().filter_map(|area| area.common(&ruled)));
-            open = open.iter().flat_map(|area| area.without(&ruled)).collect();
+            let mut left = Vec::with_capacity(open.len());
+            for area in open {
+                match area.common(&ruled) {
+                    None => left.push(area),
+                    Some(part) => {
+                        decided.push(part);
+                        left.extend(area.around(&part));
+                    }
+                }
+            }
+            open = left;
         }
         passage.refused.extend(open);
         passage
@@ -119,21 +128,25 @@ impl Area {
     }
 
     /// What is left of this area outside the other one: up to four rectangles.
-    fn without(&self, other: &Self) -> Vec<Self> {
-        let Some(common) = self.common(other) else {
-            return vec![*self];
-        };
-        let beside = around(self.addresses, common.addresses);
-        let beside = beside.map(|addresses| Self {
+    pub(crate) fn without(&self, other: &Self) -> Vec<Self> {
+        match self.common(other) {
+            None => vec![*self],
+            Some(part) => self.around(&part).collect(),
+        }
+    }
+
+    /// What lies around a part of this area.
+    fn around(self, part: &Self) -> impl Iterator<Item = Self> {
+        let part = *part;
+        let beside = around(self.addresses, part.addresses).map(move |addresses| Self {
             addresses,
             ports: self.ports,
         });
-        let same_addresses = around(self.ports, common.ports);
-        let same_addresses = same_addresses.map(|ports| Self {
-            addresses: common.addresses,
+        let same_addresses = around(self.ports, part.ports).map(move |ports| Self {
+            addresses: part.addresses,
             ports,
         });
-        beside.chain(same_addresses).collect()
+        beside.chain(same_addresses)
     }
 }
 

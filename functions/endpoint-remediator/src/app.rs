@@ -1,8 +1,10 @@
 //! The remediator's clients and settings, and what a request brings along.
 
 use aws_config::SdkConfig;
+use futures::future::OptionFuture;
 use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::{Alerts, Table};
+use tollkeeper::plan::{EndpointKind, PlanRequest};
 use tollkeeper::services::IpRanges;
 use tollkeeper::telemetry::wall_clock;
 
@@ -13,8 +15,11 @@ use crate::failure::Failure;
 use crate::flow_logs::FlowLogs;
 use crate::network::Network;
 use crate::plan::Place;
+use crate::policy::{About, Move};
+use crate::preflight::{Evidence, Read};
 use crate::snapshot::{Scope, Snapshot};
 use crate::store::Ledger;
+use crate::{cloudtrail, route53, s3};
 
 /// Time kept free at the end of an invocation, to write the outcome and answer.
 const MARGIN: SignedDuration = SignedDuration::from_secs(5);
@@ -34,6 +39,14 @@ impl Call {
     }
 }
 
+/// What is read beside the network when a plan is made.
+#[derive(Debug)]
+struct Outside {
+    cloudtrail: aws_sdk_cloudtrail::Client,
+    route53: aws_sdk_route53::Client,
+    s3: aws_sdk_s3::Client,
+}
+
 /// Everything the actions work with.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -42,6 +55,7 @@ pub(crate) struct App {
     pub(crate) alerts: Alerts,
     pub(crate) flow_logs: Option<FlowLogs>,
     pub(crate) clock: fn() -> Timestamp,
+    outside: Outside,
     table: Table,
     caller: Caller,
     region: Option<String>,
@@ -61,6 +75,11 @@ impl App {
             alerts: Alerts::new(sns, &config.alert_topic_arn),
             flow_logs: location
                 .map(|location| FlowLogs::new(aws_sdk_s3::Client::new(sdk), location, ranges)),
+            outside: Outside {
+                cloudtrail: aws_sdk_cloudtrail::Client::new(sdk),
+                route53: aws_sdk_route53::Client::new(sdk),
+                s3: aws_sdk_s3::Client::new(sdk),
+            },
             table: Table::new(dynamodb, &config.ledger_table),
             caller: Caller::new(aws_sdk_sts::Client::new(sdk)),
             clock: wall_clock,
@@ -80,6 +99,57 @@ impl App {
 
     pub(crate) fn ledger(&self, place: &Place) -> Ledger {
         Ledger::new(self.table.clone(), place.clone())
+    }
+
+    /// What speaks for and against a plan outside the VPC. What cannot be read is noted with AWS's code; it stops nothing.
+    pub(crate) async fn evidence(
+        &self,
+        place: &Place,
+        request: &PlanRequest,
+        snapshot: &Snapshot,
+    ) -> Evidence {
+        let Outside {
+            cloudtrail,
+            route53,
+            s3,
+        } = &self.outside;
+        let (vpc, services) = (&request.vpc_id, &request.services);
+        let (nat_addresses, hosted_zones, room) = futures::join!(
+            self.ec2.nat_addresses(vpc),
+            route53::hosted_zones(route53, vpc, &place.region),
+            self.ec2.room(vpc, services.len()),
+        );
+        let mut evidence = Evidence {
+            hosted_zones,
+            room,
+            ..Evidence::default()
+        };
+        // Without addresses there is nothing to look for.
+        if let Read::Known(from) = &nat_addresses
+            && !from.is_empty()
+        {
+            let about = About {
+                service: "s3",
+                kind: EndpointKind::Gateway,
+                region: &place.region,
+                partition: "aws",
+                vpc_id: vpc,
+                kafka_pollers: false,
+            };
+            let moved = Move {
+                from,
+                vpc_cidrs: &snapshot.vpc.cidrs,
+            };
+            let buckets = async {
+                let is_asked = services.iter().any(|service| service == "s3");
+                let read = is_asked.then(|| s3::bucket_policies(s3, &about, moved));
+                OptionFuture::from(read).await
+            };
+            let callers = cloudtrail::callers(cloudtrail, services, from, (self.clock)());
+            (evidence.bucket_policies, evidence.callers) = futures::join!(buckets, callers);
+        }
+        evidence.nat_addresses = nat_addresses;
+        evidence.sorted()
     }
 
     /// The VPC as it is now.

@@ -34,6 +34,8 @@ pub struct ApprovalConfig {
     pub ledger_table: String,
     /// How far ahead an approval may expire.
     pub max_hours: u32,
+    /// Whether who asked for a plan may approve it.
+    pub self_approval: bool,
 }
 
 const TABLE: &str = "the name of the Ledger table";
@@ -70,6 +72,7 @@ impl ApprovalConfig {
         Ok(Self {
             ledger_table: settings.required_text("LEDGER_TABLE", TABLE)?,
             max_hours: settings.within("APPROVAL_MAX_HOURS", 72, 1, 720)?,
+            self_approval: settings.flag("ALLOW_SELF_APPROVAL", false)?,
         })
     }
 }
@@ -103,7 +106,7 @@ mod tests {
         assert_eq!((config.max_changes, config.lease.as_secs()), (30, 150));
         assert_eq!((config.flow_logs, config.replay_days), (None, 3));
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
-        assert_eq!(approval.max_hours, 72);
+        assert_eq!((approval.max_hours, approval.self_approval), (72, false));
     }
 
     #[test]
@@ -114,6 +117,7 @@ mod tests {
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
         insta::assert_snapshot!(error_with("FLOW_LOGS_LOCATION", "bucket"), @"FLOW_LOGS_LOCATION=`bucket` is wrong: expected s3://bucket or s3://bucket/prefix");
         insta::assert_snapshot!(error_with("REPLAY_DAYS", "0"), @"REPLAY_DAYS=`0` is wrong: expected a number from 1 to 14");
+        insta::assert_snapshot!(error_with("ALLOW_SELF_APPROVAL", "yes"), @"ALLOW_SELF_APPROVAL=`yes` is wrong: expected true or false");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");
     }
 }

@@ -53,6 +53,14 @@ pub(crate) enum Failure {
         expired: jiff::Timestamp,
     },
     #[error(
+        "the plan {plan_id} rests on unknowns [{unknowns}], its approval accepts [{accepted}]: nothing was changed; approve it again"
+    )]
+    UnknownsNotAccepted {
+        plan_id: String,
+        unknowns: String,
+        accepted: String,
+    },
+    #[error(
         "the network is not the one the plan was made for ({changes}): no further step was done; make a new plan"
     )]
     WorldMoved { changes: String },
@@ -94,6 +102,7 @@ impl Fault for Failure {
             Self::NotApproved { .. } => "Approval.Missing",
             Self::ApprovalMismatch { .. } => "Approval.Mismatch",
             Self::ApprovalExpired { .. } => "Approval.Expired",
+            Self::UnknownsNotAccepted { .. } => "Approval.UnknownsNotAccepted",
             Self::WorldMoved { .. } => "World.Moved",
             Self::Engine(error) => engine_type(error),
             Self::Network(_) => "Network.Refused",

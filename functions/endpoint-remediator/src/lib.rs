@@ -3,17 +3,15 @@
 //! Nothing changes in a network without an approved plan, a journal entry and a way back. The remediator refuses to
 //! know who may approve: only [`EndpointApproval`] writes approvals, with a role of its own.
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the plan's own checks come with the next change")
-)]
 mod acl;
 mod actions;
 mod app;
 mod approval;
 mod asked;
+mod aws_error;
 mod caller;
 mod change;
+mod cloudtrail;
 mod config;
 mod ec2;
 mod emit;
@@ -29,12 +27,15 @@ mod network;
 mod owner;
 mod plan;
 mod policy;
+mod preflight;
 #[cfg(test)]
 mod proof;
 mod reach;
 mod replay;
 mod request;
+mod route53;
 mod rows;
+mod s3;
 mod snapshot;
 mod store;
 mod verify;
@@ -86,9 +87,19 @@ impl EndpointRemediator {
     async fn answer(&self, event: Value, call: &Call) -> Result<Value, Failure> {
         let app = &self.app;
         match request::parse(event)? {
-            Request::Plan(wanted, format) => {
-                let replaying = actions::Replaying::within(call, None, (app.clock)());
-                actions::plan(app, wanted, &plan::Promise::default(), format, replaying).await
+            Request::Plan {
+                wanted,
+                format,
+                requested_by,
+            } => {
+                let ask = actions::Ask {
+                    wanted,
+                    requested_by,
+                    promise: plan::Promise::default(),
+                    format,
+                    replaying: actions::Replaying::within(call, None, (app.clock)()),
+                };
+                Box::pin(actions::plan(app, ask)).await
             }
             Request::Findings { findings, ignored } => {
                 actions::from_findings(app, &findings, ignored, call).await

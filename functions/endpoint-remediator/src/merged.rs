@@ -162,7 +162,9 @@ mod tests {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let plan = make(&place, &request, &model::snapshot(), 0).unwrap().plan;
+        let plan = make(&place, &request, &model::snapshot(), &model::evidence(), 0)
+            .unwrap()
+            .plan;
         (plan.steps, plan.endpoints)
     }
 

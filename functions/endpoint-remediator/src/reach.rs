@@ -10,7 +10,7 @@ use crate::snapshot::Rule;
 pub(crate) const HTTPS: u16 = 443;
 
 /// Ranges that hold no public service: RFC 1918, RFC 6598.
-const PRIVATE: [&str; 4] = [
+pub(crate) const PRIVATE: [&str; 4] = [
     "10.0.0.0/8",
     "172.16.0.0/12",
     "192.168.0.0/16",

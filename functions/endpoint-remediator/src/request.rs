@@ -19,7 +19,12 @@ use crate::policy::PolicyAsk;
 /// A request, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
-    Plan(Wanted, Format),
+    Plan {
+        wanted: Wanted,
+        format: Format,
+        /// Who says to ask: `<account>/<unique id>`.
+        requested_by: Option<String>,
+    },
     Apply {
         plan_id: String,
     },
@@ -99,7 +104,12 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
         None => Format::Text,
     };
     if action == "plan" {
-        return wanted(fields).map(|wanted| Request::Plan(wanted, format));
+        let requested_by = fields.remove("requested_by").map(requester).transpose()?;
+        return wanted(fields).map(|wanted| Request::Plan {
+            wanted,
+            format,
+            requested_by,
+        });
     }
     let rest = Value::Object(fields);
     if action == "resume" {
@@ -116,6 +126,24 @@ pub(crate) fn parse(event: Value) -> Result<Request, RequestError> {
         _ => return Err(RequestError::UnknownAction { action }),
     };
     read::<PlanRef>(rest).map(|reference| make(reference.plan_id))
+}
+
+/// As approvals name people.
+fn requester(value: Value) -> Result<String, RequestError> {
+    let is_identity = |text: &str| {
+        text.split_once('/').is_some_and(|(account, id)| {
+            let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+            let is_unique = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+            is_account && !id.is_empty() && id.bytes().all(is_unique)
+        })
+    };
+    match value {
+        Value::String(text) if is_identity(&text) => Ok(text),
+        _ => Err(malformed(
+            "`requested_by` is no `<account>/<unique id>`: `aws sts get-caller-identity` prints Account, and UserId of which \
+             the part before the colon is meant",
+        )),
+    }
 }
 
 /// A plan is of one kind: endpoints, unless it says policies.
@@ -217,11 +245,11 @@ mod tests {
         let plan_id = "plan-0123456789abcdef".to_owned();
         assert!(matches!(
             read(include_str!("../../../events/endpoint-remediator/plan-for-kafka-pollers.json")),
-            Request::Plan(Wanted::Endpoints(request), Format::Text) if request.kafka_pollers.len() == 1
+            Request::Plan { wanted: Wanted::Endpoints(request), format: Format::Text, requested_by: None } if request.kafka_pollers.len() == 1
         ));
         assert!(matches!(
             read(include_str!("../../../events/endpoint-remediator/plan-for-s3.json")),
-            Request::Plan(Wanted::Endpoints(request), Format::Text) if request.services == ["s3"]
+            Request::Plan { wanted: Wanted::Endpoints(request), .. } if request.services == ["s3"]
         ));
         let apply = include_str!("../../../events/endpoint-remediator/apply.json");
         assert_eq!(
@@ -252,12 +280,16 @@ mod tests {
         let policy = include_str!("../../../events/endpoint-remediator/plan-a-policy.json");
         assert!(matches!(
             read(policy),
-            Request::Plan(Wanted::Policies(ask), Format::Text) if ask.organisation.is_some()
+            Request::Plan { wanted: Wanted::Policies(ask), .. } if ask.organisation.is_some()
         ));
         let terraform = include_str!("../../../events/endpoint-remediator/plan-as-terraform.json");
         assert!(matches!(
             read(terraform),
-            Request::Plan(Wanted::Endpoints(_), Format::Terraform)
+            Request::Plan {
+                wanted: Wanted::Endpoints(_),
+                format: Format::Terraform,
+                ..
+            }
         ));
         let finding = include_str!("../../../events/endpoint-remediator/finding-by-sns.json");
         assert!(matches!(
@@ -277,6 +309,30 @@ mod tests {
         insta::assert_snapshot!(error(json!({"action": "apply", "plan_id": "plan-1", "format": "text"})), @"Request.Malformed: request is malformed: `format` goes with plan and status only");
         insta::assert_snapshot!(error(json!({"action": "plan", "kind": "policy", "vpc_id": "vpc-1", "services": ["s3"], "kafka_poller": true})), @"Request.Malformed: request is malformed: unknown field `kafka_poller`, expected one of `vpc_id`, `services`, `organisation`, `accounts`, `kafka_pollers`, `policy`");
         insta::assert_snapshot!(error(json!({"Records": [{"eventSource": "aws:s3"}]})), @"Request.Malformed: request is malformed: a record without the text `Sns.Message`");
+    }
+
+    #[test]
+    fn who_asks_is_named_by_account_and_unique_id_alone() {
+        let by = |who: Value| {
+            parse(
+                json!({"action": "plan", "vpc_id": "vpc-1", "services": ["s3"], "requested_by": who}),
+            )
+        };
+        let golden = include_str!("../../../events/endpoint-remediator/plan-with-requester.json");
+        assert!(matches!(
+            parse(serde_json::from_str(golden).unwrap()).unwrap(),
+            Request::Plan { requested_by: Some(who), .. } if who == "123456789012/AROAEXAMPLEREQUESTER1"
+        ));
+        for odd in [
+            json!("kim"),
+            json!("123456789012/AROAEXAMPLE01:kim"),
+            json!("arn:aws:iam::123456789012:user/kim"),
+            json!("123456789012/"),
+            json!(1),
+        ] {
+            let refused = by(odd.clone()).unwrap_err().to_string();
+            assert!(refused.contains("`requested_by` is no"), "{odd}: {refused}");
+        }
     }
 
     #[test]

@@ -130,6 +130,9 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) kind: EndpointKind,
     pub(crate) zones: Vec<String>,
+    /// Names that private DNS would answer for, as AWS spells them; none where it has no private DNS.
+    #[serde(default)]
+    pub(crate) dns_names: Vec<String>,
 }
 
 impl Scope {
@@ -180,6 +183,7 @@ impl Snapshot {
         }
         for service in &mut self.services {
             service.zones.sort();
+            service.dns_names.sort();
         }
         for acl in &mut self.network_acls {
             acl.subnets.sort();
@@ -200,7 +204,6 @@ impl Snapshot {
     }
 
     /// The ACL that guards a subnet; EC2 leaves none without.
-    #[cfg_attr(not(test), allow(dead_code, reason = "as `acl`"))]
     pub(crate) fn acl_of(&self, subnet: &str) -> Option<&NetworkAcl> {
         let guards = |acl: &&NetworkAcl| acl.subnets.iter().any(|id| id == subnet);
         self.network_acls.iter().find(guards)

@@ -39,6 +39,9 @@ pub(crate) struct StoredPlan {
     pub(crate) plan_json: String,
     /// JSON of the snapshot it was made from.
     pub(crate) snapshot_json: String,
+    /// JSON of what was read outside the network; absent for a plan of policies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence_json: Option<String>,
     /// What people read.
     pub(crate) text: String,
     /// When the alert left; absent until then.

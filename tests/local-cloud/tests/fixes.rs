@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
 
 mod fixes {
+    mod cloudtrail;
     mod cloudwatch;
     mod cost_explorer;
     mod event_sources;

@@ -13,6 +13,7 @@ use crate::engine::{Journal, Outcome};
 use crate::failure::{Failure, word};
 use crate::journal::{PreImage, Progress};
 use crate::moved;
+use crate::preflight::codes;
 use crate::store::{Ledger, Lock, PlanJournal};
 
 /// Applies a plan, or goes on with it.
@@ -24,7 +25,12 @@ pub(crate) async fn apply(app: &App, plan_id: &str, call: &Call) -> Result<Value
         return Ok(reply);
     }
     let approval = ledger.approval(plan_id).await?;
-    permit(&case.summary.item, approval.as_ref(), (app.clock)())?;
+    permit(
+        &case.summary.item,
+        &codes(&case.plan.unknowns),
+        approval.as_ref(),
+        (app.clock)(),
+    )?;
     let work = async |lock: &Lock| {
         // Another run may have finished between reading and locking.
         let case = Case::open(&ledger, plan_id).await?;
@@ -49,9 +55,14 @@ fn already(case: &Case) -> Result<Option<Value>, Failure> {
     }
 }
 
-/// The approval must name this very plan. Its expiry bounds the start: what was begun in time may be finished, for half
+/// The approval must name this very plan and accept what could not be found out about it. Its expiry bounds the start: what was begun in time may be finished, for half
 /// a plan serves nobody.
-fn permit(plan: &PlanSummary, approval: Option<&Approval>, now: Timestamp) -> Result<(), Failure> {
+fn permit(
+    plan: &PlanSummary,
+    unknowns: &[String],
+    approval: Option<&Approval>,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let plan_id = plan.plan_id.clone();
     let Some(approval) = approval else {
         return Err(Failure::NotApproved { plan_id });
@@ -61,6 +72,13 @@ fn permit(plan: &PlanSummary, approval: Option<&Approval>, now: Timestamp) -> Re
             plan_id,
             approved: approval.plan_hash.clone(),
             hash: plan.plan_hash.clone(),
+        });
+    }
+    if approval.accept_unknown != unknowns {
+        return Err(Failure::UnknownsNotAccepted {
+            plan_id,
+            unknowns: unknowns.join(", "),
+            accepted: approval.accept_unknown.join(", "),
         });
     }
     if plan.state == PlanState::Planned && approval.expires_at <= now {
@@ -186,11 +204,12 @@ mod tests {
             arn: String::new(),
             approved_at: Timestamp::UNIX_EPOCH,
             expires_at: "2026-10-15T07:00:00Z".parse().unwrap(),
+            accept_unknown: Vec::new(),
         }
     }
 
     fn refusal(state: PlanState, approval: Option<&Approval>, now: &str) -> Option<&'static str> {
-        let result = permit(&plan(state), approval, now.parse().unwrap());
+        let result = permit(&plan(state), &[], approval, now.parse().unwrap());
         result.err().map(|failure| failure.fault_type())
     }
 
@@ -204,6 +223,19 @@ mod tests {
         assert_eq!(planned(Some(&other), early), Some("Approval.Mismatch"));
         assert_eq!(planned(Some(&right), late), Some("Approval.Expired"));
         assert_eq!(planned(Some(&right), early), None);
+    }
+
+    #[test]
+    fn an_approval_that_accepts_other_unknowns_than_the_plans_permits_nothing() {
+        let plan = plan(PlanState::Planned);
+        let mut approval = approval(&plan.plan_hash);
+        let now = "2026-10-15T06:59:59Z".parse().unwrap();
+        let unknowns = ["dns.custom-servers".to_owned()];
+        let refused = permit(&plan, &unknowns, Some(&approval), now).unwrap_err();
+        assert_eq!(refused.fault_type(), "Approval.UnknownsNotAccepted");
+        approval.accept_unknown = unknowns.to_vec();
+        assert!(permit(&plan, &unknowns, Some(&approval), now).is_ok());
+        assert!(permit(&plan, &[], Some(&approval), now).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tollkeeper::canonical;
 use tollkeeper::plan::{PlanState, PlanSummary};
 
 pub(crate) use apply::apply;
-pub(crate) use plan::{from_findings, plan};
+pub(crate) use plan::{Ask, from_findings, plan};
 pub(crate) use replay::Replaying;
 pub(crate) use resume::resume;
 pub(crate) use rollback::rollback;

@@ -13,7 +13,8 @@ use crate::app::{App, Call};
 use crate::asked;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, PlanError, Promise, Sealed, Wanted};
+use crate::plan::{self, Commands, Place, PlanError, Promise, Sealed, Wanted};
+use crate::preflight::{Evidence, codes};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
 
@@ -34,9 +35,14 @@ pub(crate) async fn from_findings(
             Err(reason) => ignored.push(reason),
             Ok(wanted) => {
                 for (request, promise) in wanted {
-                    let wanted = Wanted::Endpoints(request);
-                    let replaying = Replaying::within(call, Some(finding.day), (app.clock)());
-                    plans.push(plan(app, wanted, &promise, Format::Text, replaying).await?);
+                    let ask = Ask {
+                        wanted: Wanted::Endpoints(request),
+                        requested_by: None,
+                        promise,
+                        format: Format::Text,
+                        replaying: Replaying::within(call, Some(finding.day), (app.clock)()),
+                    };
+                    plans.push(Box::pin(plan(app, ask)).await?);
                 }
             }
         }
@@ -47,19 +53,55 @@ pub(crate) async fn from_findings(
     Ok(json!({"plans": plans, "ignored": ignored}))
 }
 
+/// What is planned, for whom, and on which days' flows it is replayed.
+pub(crate) struct Ask {
+    pub(crate) wanted: Wanted,
+    pub(crate) requested_by: Option<String>,
+    pub(crate) promise: Promise,
+    pub(crate) format: Format,
+    pub(crate) replaying: Replaying,
+}
+
+/// What a plan is made from.
+struct Observed {
+    snapshot: Snapshot,
+    /// Absent where nothing beside the network was asked.
+    evidence: Option<Evidence>,
+    requested_by: Option<String>,
+}
+
+impl Observed {
+    fn make(&self, place: &Place, wanted: &Wanted, attempt: u32) -> Result<Sealed, PlanError> {
+        let nothing_asked = Evidence::default();
+        let evidence = self.evidence.as_ref().unwrap_or(&nothing_asked);
+        let sealed = wanted.make(place, &self.snapshot, evidence, attempt)?;
+        sealed.asked_by(self.requested_by.as_deref())
+    }
+}
+
 /// Plans one request. The same request on the same world, replayed on the same days, is the same plan, told once.
-pub(crate) async fn plan(
-    app: &App,
-    wanted: Wanted,
-    promise: &Promise,
-    format: Format,
-    replaying: Replaying,
-) -> Result<Value, Failure> {
+pub(crate) async fn plan(app: &App, ask: Ask) -> Result<Value, Failure> {
+    let Ask {
+        wanted,
+        requested_by,
+        promise,
+        format,
+        replaying,
+    } = ask;
     let (wanted, scope) = wanted.normalise()?;
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
-    let draft = wanted.make(&place, &snapshot, 0)?.plan;
+    let evidence = match &wanted {
+        Wanted::Endpoints(request) => Some(app.evidence(&place, request, &snapshot).await),
+        Wanted::Policies(_) => None,
+    };
+    let observed = Observed {
+        snapshot,
+        evidence,
+        requested_by,
+    };
+    let draft = observed.make(&place, &wanted, 0)?.plan;
     let (steps, most) = (draft.steps.len(), app.config.max_changes);
     if steps == 0 {
         return Ok(
@@ -69,18 +111,17 @@ pub(crate) async fn plan(
     if steps > most {
         return Err(Failure::TooManyChanges { steps, most });
     }
-    let replay = replay(app, (&place, &snapshot), &draft, replaying).await;
+    let replay = replay(app, (&place, &observed.snapshot), &draft, replaying).await;
     let make = |attempt| {
-        wanted
-            .make(&place, &snapshot, attempt)?
-            .with_replay(replay.clone())
+        let sealed = observed.make(&place, &wanted, attempt)?;
+        sealed.with_replay(replay.clone())
     };
     let (sealed, known) = next_attempt(&ledger, make).await?;
     let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
         None => (
-            write(app, &ledger, &sealed, &snapshot, promise).await?,
+            write(app, &ledger, &sealed, &observed, &promise).await?,
             true,
         ),
     };
@@ -152,7 +193,7 @@ async fn write(
     app: &App,
     ledger: &Ledger,
     sealed: &Sealed,
-    snapshot: &Snapshot,
+    observed: &Observed,
     promise: &Promise,
 ) -> Result<PlanSummary, Failure> {
     let now = (app.clock)();
@@ -161,15 +202,20 @@ async fn write(
         approval_url: app.config.approval_url.clone(),
         expires_at: whole_seconds(now + APPROVAL_HOURS.hours()),
     };
-    let snapshot_json = serde_json::to_string(snapshot).map_err(|cause| Failure::Json {
-        what: "the snapshot",
-        cause,
-    })?;
+    let text_of = |what, json: serde_json::Result<String>| {
+        json.map_err(|cause| Failure::Json { what, cause })
+    };
+    let snapshot_json = text_of("the snapshot", serde_json::to_string(&observed.snapshot))?;
+    let evidence = observed.evidence.as_ref().map(serde_json::to_string);
+    let evidence_json = evidence
+        .map(|json| text_of("the evidence", json))
+        .transpose()?;
     let body = StoredPlan {
         plan_id: sealed.id.clone(),
         plan_hash: sealed.hash.clone(),
         plan_json: sealed.json.clone(),
         snapshot_json,
+        evidence_json,
         text: plan::text(sealed, promise, &commands),
         told_at: None,
         emitted_at: None,
@@ -211,6 +257,7 @@ pub(crate) fn summary(sealed: &Sealed, now: jiff::Timestamp) -> PlanSummary {
         applied_at: None,
         endpoints: plan.endpoints.clone(),
         monthly_cost: plan.monthly_cost.clone(),
+        unknowns: codes(&plan.unknowns),
     }
 }
 
@@ -256,7 +303,8 @@ mod tests {
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
         };
-        let sealed = plan::make(&place, &request, &model::snapshot(), 0).unwrap();
+        let sealed =
+            plan::make(&place, &request, &model::snapshot(), &model::evidence(), 0).unwrap();
         let summary = summary(&sealed, "2026-10-14T06:31:00Z".parse().unwrap());
         let golden = include_str!("../../../../events/contracts/plan-planned.json");
         let golden: Value = serde_json::from_str(golden).unwrap();

@@ -20,6 +20,9 @@ pub(crate) struct Approval {
     pub(crate) approved_at: Timestamp,
     /// Until when an apply may start.
     pub(crate) expires_at: Timestamp,
+    /// Codes of the plan's unknowns, all accepted; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accept_unknown: Vec<String>,
 }
 
 /// Who calls.
@@ -29,10 +32,28 @@ pub(super) struct Identity {
     arn: String,
 }
 
+/// What of a plan an approval has to match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bound {
+    pub(super) plan_hash: String,
+    /// Codes, sorted.
+    pub(super) unknowns: Vec<String>,
+    pub(super) requested_by: Option<String>,
+}
+
 /// What the ledger holds about the plan.
 pub(super) struct Known {
-    pub(super) plan_hash: Option<String>,
+    pub(super) plan: Option<Bound>,
     pub(super) approval: Option<Versioned<Approval>>,
+}
+
+/// What the function's settings allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// How far ahead an approval may expire.
+    pub(super) max_hours: u32,
+    /// Whether who asked for a plan may approve it.
+    pub(super) self_approval: bool,
 }
 
 /// What is to be written.
@@ -63,6 +84,16 @@ pub(super) enum Refusal {
         now: Timestamp,
         max_hours: u32,
     },
+    #[error(
+        "the plan's unknowns are [{}], accept_unknown names [{}]: read what each means in the plan's text and accept exactly those",
+        .unknowns.join(", "), .accepted.join(", ")
+    )]
+    Unknowns {
+        unknowns: Vec<String>,
+        accepted: Vec<String>,
+    },
+    #[error("{0} asked for this plan: somebody else has to approve it (ALLOW_SELF_APPROVAL=false)")]
+    OwnPlan(String),
     #[error("{approver} approved it until {until}: a standing approval is not replaced")]
     Standing { approver: String, until: Timestamp },
     #[error("somebody else approved it at the same moment: ask again")]
@@ -77,6 +108,8 @@ impl Refusal {
             Self::NoPlan(_) => "Plan.NotFound",
             Self::Mismatch { .. } => "Approval.Mismatch",
             Self::Expiry { .. } => "Approval.Expiry",
+            Self::Unknowns { .. } => "Approval.UnknownsNotAccepted",
+            Self::OwnPlan(_) => "Approval.OwnPlan",
             Self::Standing { .. } | Self::Raced => "Approval.Standing",
         }
     }
@@ -84,10 +117,12 @@ impl Refusal {
     /// HTTP status.
     pub(super) fn status(&self) -> u16 {
         match self {
-            Self::NoIdentity => 403,
+            Self::NoIdentity | Self::OwnPlan(_) => 403,
             Self::Malformed(_) | Self::Expiry { .. } => 400,
             Self::NoPlan(_) => 404,
-            Self::Mismatch { .. } | Self::Standing { .. } | Self::Raced => 409,
+            Self::Mismatch { .. } | Self::Unknowns { .. } | Self::Standing { .. } | Self::Raced => {
+                409
+            }
         }
     }
 }
@@ -128,18 +163,14 @@ pub(super) fn decide(
     who: &Identity,
     asked: &ApprovalRequest,
     known: &Known,
-    max_hours: u32,
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Write, Refusal> {
-    let Some(actual) = &known.plan_hash else {
+    let Some(plan) = &known.plan else {
         return Err(Refusal::NoPlan(asked.plan_id.clone()));
     };
-    if *actual != asked.plan_hash {
-        return Err(Refusal::Mismatch {
-            asked: asked.plan_hash.clone(),
-            actual: actual.clone(),
-        });
-    }
+    let accepted = matching(who, asked, plan, rules)?;
+    let Rules { max_hours, .. } = rules;
     let latest = now + SignedDuration::from_hours(i64::from(max_hours));
     if asked.expires_at <= now || asked.expires_at > latest {
         return Err(Refusal::Expiry {
@@ -150,7 +181,7 @@ pub(super) fn decide(
     }
     let version = match &known.approval {
         Some(standing) if standing.item.expires_at > now => {
-            return standing_one(who, asked, &standing.item);
+            return standing_one(who, asked, &accepted, &standing.item);
         }
         Some(expired) => expired.version,
         None => 0,
@@ -162,18 +193,49 @@ pub(super) fn decide(
         arn: who.arn.clone(),
         approved_at: now,
         expires_at: asked.expires_at,
+        accept_unknown: accepted,
     };
     Ok(Write::Over { version, approval })
+}
+
+/// The unknowns accepted, sorted, where the request is for this very plan and by somebody who may approve it.
+fn matching(
+    who: &Identity,
+    asked: &ApprovalRequest,
+    plan: &Bound,
+    rules: Rules,
+) -> Result<Vec<String>, Refusal> {
+    if plan.plan_hash != asked.plan_hash {
+        return Err(Refusal::Mismatch {
+            asked: asked.plan_hash.clone(),
+            actual: plan.plan_hash.clone(),
+        });
+    }
+    if !rules.self_approval && plan.requested_by.as_ref() == Some(&who.approver) {
+        return Err(Refusal::OwnPlan(who.approver.clone()));
+    }
+    let mut accepted = asked.accept_unknown.clone();
+    accepted.sort();
+    accepted.dedup();
+    if accepted != plan.unknowns {
+        return Err(Refusal::Unknowns {
+            unknowns: plan.unknowns.clone(),
+            accepted,
+        });
+    }
+    Ok(accepted)
 }
 
 /// Asking for the same again is answered with what stands.
 fn standing_one(
     who: &Identity,
     asked: &ApprovalRequest,
+    accepted: &[String],
     standing: &Approval,
 ) -> Result<Write, Refusal> {
     let same = standing.approver == who.approver
         && standing.plan_hash == asked.plan_hash
+        && standing.accept_unknown == accepted
         && standing.expires_at == asked.expires_at;
     if same {
         return Ok(Write::Nothing(standing.clone()));
@@ -185,108 +247,4 @@ fn standing_one(
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn event() -> Value {
-        let text = include_str!("../../../../events/endpoint-approval/approve.json");
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn now() -> Timestamp {
-        "2026-10-14T07:00:00Z".parse().unwrap()
-    }
-
-    fn known() -> Known {
-        Known {
-            plan_hash: Some(request(&event()).unwrap().plan_hash),
-            approval: None,
-        }
-    }
-
-    fn decide_at(known: &Known, now: Timestamp) -> Result<Write, Refusal> {
-        let who = identity(&event()).unwrap();
-        decide(&who, &request(&event()).unwrap(), known, 72, now)
-    }
-
-    fn approved(known: &Known, now: Timestamp) -> (i64, Approval) {
-        match decide_at(known, now).unwrap() {
-            Write::Over { version, approval } => (version, approval),
-            Write::Nothing(_) => panic!("expected a write"),
-        }
-    }
-
-    #[test]
-    fn the_approver_is_account_and_unique_id_not_the_session() {
-        let (version, approval) = approved(&known(), now());
-        assert_eq!(version, 0);
-        assert_eq!(approval.approver, "123456789012/AROAEXAMPLEAPPROVER01");
-    }
-
-    #[test]
-    fn a_body_in_base64_is_the_same_request() {
-        let mut encoded = event();
-        encoded["body"] = json!(STANDARD.encode(event()["body"].as_str().unwrap()));
-        encoded["isBase64Encoded"] = json!(true);
-        assert_eq!(request(&encoded), request(&event()));
-    }
-
-    #[test]
-    fn a_call_without_an_iam_identity_is_refused() {
-        let text = include_str!("../../../../events/endpoint-approval/no-identity.json");
-        let unsigned: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(identity(&unsigned), Err(Refusal::NoIdentity));
-    }
-
-    #[test]
-    fn a_changed_plan_is_not_approved() {
-        let changed = Known {
-            plan_hash: Some("sha256:00".to_owned()),
-            approval: None,
-        };
-        assert!(matches!(
-            decide_at(&changed, now()),
-            Err(Refusal::Mismatch { .. })
-        ));
-        let none = Known {
-            plan_hash: None,
-            approval: None,
-        };
-        assert!(matches!(decide_at(&none, now()), Err(Refusal::NoPlan(_))));
-    }
-
-    #[test]
-    fn an_expiry_in_the_past_or_too_far_ahead_is_refused() {
-        let expires = request(&event()).unwrap().expires_at;
-        let too_late = decide_at(&known(), expires);
-        assert!(matches!(too_late, Err(Refusal::Expiry { .. })));
-        let too_early = expires - SignedDuration::from_hours(73);
-        assert!(matches!(
-            decide_at(&known(), too_early),
-            Err(Refusal::Expiry { .. })
-        ));
-    }
-
-    #[test]
-    fn a_standing_approval_is_not_replaced_but_an_expired_one_is() {
-        let (_, approval) = approved(&known(), now());
-        let with = |item: Approval| Known {
-            approval: Some(Versioned { version: 3, item }),
-            ..known()
-        };
-        let again = decide_at(&with(approval.clone()), now()).unwrap();
-        assert_eq!(
-            again,
-            Write::Nothing(approval.clone()),
-            "the same asked twice"
-        );
-        let mut other = approval.clone();
-        other.approver = "123456789012/AROAOTHER".to_owned();
-        let standing = decide_at(&with(other.clone()), now());
-        assert!(matches!(standing, Err(Refusal::Standing { .. })));
-        other.expires_at = now() - SignedDuration::from_secs(1);
-        assert_eq!(approved(&with(other), now()).0, 3);
-    }
-}
+mod tests;

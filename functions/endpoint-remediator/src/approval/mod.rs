@@ -2,7 +2,8 @@
 //!
 //! It is called through a Function URL with AWS_IAM authentication only. Who calls is taken from what Lambda puts into
 //! `requestContext.authorizer.iam`: the account and the unique id of the role or user; a session's name is chosen by
-//! the caller and proves nothing. It refuses to know what a plan does.
+//! the caller and proves nothing. It refuses to know what a plan does: of
+//! its hashed text it reads who asked for it, and the unknowns that have to be accepted.
 
 mod decide;
 
@@ -11,14 +12,16 @@ use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tollkeeper::aws::{Put, Table, TableError, Versioned};
+use tollkeeper::canonical;
 use tollkeeper::error::{Fault, report};
 use tollkeeper::ledger;
 use tollkeeper::plan::ApprovalRequest;
 use tollkeeper::telemetry::wall_clock;
 
 use crate::config::ApprovalConfig;
+use crate::preflight::{Unknown, codes};
 pub(crate) use decide::Approval;
-use decide::{Known, Refusal, Write, identity, request};
+use decide::{Bound, Known, Refusal, Rules, Write, identity, request};
 
 /// The function `endpoint-approval`.
 #[derive(Debug)]
@@ -32,6 +35,12 @@ pub struct EndpointApproval {
 enum ApprovalFailure {
     #[error("not a Function URL event: expected an object with `requestContext`")]
     NotAUrlEvent,
+    #[error(
+        "the stored plan {plan_id} does not have its own hash: it was changed and is not approved"
+    )]
+    Tampered { plan_id: String },
+    #[error("the stored plan cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
     #[error(transparent)]
     Table(#[from] TableError),
 }
@@ -40,6 +49,8 @@ impl Fault for ApprovalFailure {
     fn fault_type(&self) -> &'static str {
         match self {
             Self::NotAUrlEvent => "Request.Malformed",
+            Self::Tampered { .. } => "Plan.Tampered",
+            Self::Json(_) => "Plan.Unreadable",
             Self::Table(_) => "Ledger.Failed",
         }
     }
@@ -47,8 +58,18 @@ impl Fault for ApprovalFailure {
 
 /// Of the stored plan only what an approval must match.
 #[derive(Deserialize)]
-struct PlanHash {
+struct Stored {
     plan_hash: String,
+    plan_json: String,
+}
+
+/// Of the plan itself, too.
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(default)]
+    unknowns: Vec<Unknown>,
+    #[serde(default)]
+    requested_by: Option<String>,
 }
 
 impl EndpointApproval {
@@ -93,7 +114,11 @@ impl EndpointApproval {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let known = self.known(&asked).await?;
-        let decision = decide::decide(&who, &asked, &known, self.config.max_hours, wall_clock());
+        let rules = Rules {
+            max_hours: self.config.max_hours,
+            self_approval: self.config.self_approval,
+        };
+        let decision = decide::decide(&who, &asked, &known, rules, wall_clock());
         match decision {
             Err(refusal) => Ok(Err(refusal)),
             Ok(Write::Nothing(approval)) => Ok(Ok(approval)),
@@ -103,11 +128,12 @@ impl EndpointApproval {
 
     async fn known(&self, asked: &ApprovalRequest) -> Result<Known, ApprovalFailure> {
         let body = ledger::plan_body(&asked.plan_id);
-        let plan: Option<PlanHash> = self.table.get(&body.pk, &body.sk).await?;
+        let stored: Option<Stored> = self.table.get(&body.pk, &body.sk).await?;
+        let plan = stored.map(|stored| bound(&asked.plan_id, stored));
         let key = ledger::approval(&asked.plan_id);
         let approval: Option<Versioned<Approval>> = self.table.get(&key.pk, &key.sk).await?;
         Ok(Known {
-            plan_hash: plan.map(|plan| plan.plan_hash),
+            plan: plan.transpose()?,
             approval,
         })
     }
@@ -130,6 +156,20 @@ impl EndpointApproval {
             Put::Conflict => Err(Refusal::Raced),
         })
     }
+}
+
+/// What the hashed text says: fields beside it prove nothing.
+fn bound(plan_id: &str, stored: Stored) -> Result<Bound, ApprovalFailure> {
+    if canonical::hash_text(&stored.plan_json) != stored.plan_hash {
+        let plan_id = plan_id.to_owned();
+        return Err(ApprovalFailure::Tampered { plan_id });
+    }
+    let inner: Inner = serde_json::from_str(&stored.plan_json)?;
+    Ok(Bound {
+        plan_hash: stored.plan_hash,
+        unknowns: codes(&inner.unknowns),
+        requested_by: inner.requested_by,
+    })
 }
 
 fn reply(status: u16, body: &Value) -> Value {

@@ -119,6 +119,19 @@ fn acl_entry(from: &types::NetworkAclEntry) -> AclEntry {
     }
 }
 
+/// Names of a service's private DNS.
+pub(super) fn dns_names(from: &types::ServiceDetail) -> Vec<String> {
+    let listed = from.private_dns_names().iter();
+    let listed = listed.filter_map(types::PrivateDnsDetails::private_dns_name);
+    let mut names: Vec<String> = listed
+        .chain(from.private_dns_name())
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// The servers that DHCP options name.
 pub(super) fn dns_servers(from: &types::DhcpOptions) -> Vec<String> {
     let configurations = from.dhcp_configurations().iter();

@@ -7,6 +7,7 @@ mod change;
 mod clients;
 mod convert;
 mod observe;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 

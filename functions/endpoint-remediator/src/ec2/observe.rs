@@ -271,6 +271,7 @@ impl Ec2 {
                 .to_owned(),
             kind,
             zones: row.availability_zones().to_vec(),
+            dns_names: convert::dns_names(row),
         };
         kinds.map(offer).collect()
     }

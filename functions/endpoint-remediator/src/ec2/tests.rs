@@ -11,6 +11,8 @@ use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http
 use super::*;
 use crate::change::{Change, Direction, Peer};
 use crate::network::{Network, Stamp};
+use crate::preflight::Read;
+use crate::preflight::evidence::Room;
 use crate::snapshot::EndpointState;
 
 pub(super) fn answer(status: u16, body: &str) -> HttpResponse {
@@ -293,4 +295,58 @@ async fn the_servers_of_dhcp_options_are_read_and_no_options_name_none() {
     let servers = ec2.dns_servers(Some("dopt-1")).await.unwrap();
     assert_eq!(servers, ["10.0.0.53", "AmazonProvidedDNS"]);
     assert!(ec2.dns_servers(Some("default")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nat_addresses_are_those_of_public_gateways_in_use() {
+    let gateway = |state: &str, address: &str| {
+        format!(
+            "<item><natGatewayId>nat-1</natGatewayId><state>{state}</state><natGatewayAddressSet><item>{address}</item>\
+             </natGatewayAddressSet></item>"
+        )
+    };
+    let public = |address: &str| format!("<publicIp>{address}</publicIp>");
+    let set = [
+        gateway("available", &public("203.0.113.7")),
+        gateway("pending", &public("203.0.113.8")),
+        gateway("deleted", &public("203.0.113.9")),
+        gateway("available", "<privateIp>10.0.0.9</privateIp>"),
+    ];
+    let body = format!(
+        "<DescribeNatGatewaysResponse><natGatewaySet>{}</natGatewaySet></DescribeNatGatewaysResponse>",
+        set.concat()
+    );
+    let rule = mock!(Client::describe_nat_gateways).then_http_response(move || answer(200, &body));
+    let found = ec2(&rule).nat_addresses("vpc-1").await;
+    let expected = ["203.0.113.7", "203.0.113.8"].map(str::to_owned).to_vec();
+    assert_eq!(found, Read::Known(expected));
+    let denied = mock!(Client::describe_nat_gateways)
+        .then_http_response(|| refusal("UnauthorizedOperation"));
+    assert_eq!(
+        ec2(&denied).nat_addresses("vpc-1").await,
+        Read::Unreadable("UnauthorizedOperation".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn room_is_told_where_it_is_short_and_deleted_endpoints_take_none() {
+    let listing = |live: usize| {
+        let item = |state: &str| format!("<item><state>{state}</state></item>");
+        let items = item("available").repeat(live) + &item("deleted").repeat(9);
+        let body = format!(
+            "<DescribeVpcEndpointsResponse><vpcEndpointSet>{items}</vpcEndpointSet></DescribeVpcEndpointsResponse>"
+        );
+        mock!(Client::describe_vpc_endpoints).then_http_response(move || answer(200, &body))
+    };
+    let room = |interface_endpoints, gateway_endpoints| {
+        Read::Known(Room {
+            interface_endpoints,
+            gateway_endpoints,
+        })
+    };
+    assert_eq!(ec2(&listing(3)).room("vpc-1", 2).await, room(None, None));
+    let near = ec2(&listing(18)).room("vpc-1", 2).await;
+    assert_eq!(near, room(None, Some(2)));
+    let over = ec2(&listing(49)).room("vpc-1", 2).await;
+    assert_eq!(over, room(Some(1), Some(0)));
 }

@@ -105,6 +105,9 @@ fn has_private_dns(plan: &Plan, endpoint: u32) -> bool {
 
 /// What people should know, one line each, without line breaks.
 fn remarks(plan: &Plan) -> impl Iterator<Item = String> {
-    let all = plan.warnings.iter().chain(&plan.left_alone);
-    all.map(|line| line.replace(['\n', '\r'], " "))
+    let unknowns = plan.unknowns.iter();
+    let unknowns = unknowns.map(|one| format!("Not known ({}): {}", one.code, one.what));
+    let all = plan.warnings.iter().chain(&plan.left_alone).cloned();
+    all.chain(unknowns)
+        .map(|line| line.replace(['\n', '\r'], " "))
 }

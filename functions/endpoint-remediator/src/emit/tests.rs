@@ -19,7 +19,7 @@ fn sealed() -> Sealed {
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),
     };
-    make(&place, &request, &model::snapshot(), 0).unwrap()
+    make(&place, &request, &model::snapshot(), &model::evidence(), 0).unwrap()
 }
 
 /// A plan of these changes alone, in the place of the usual one's.

@@ -42,7 +42,9 @@ fn sealed(world: &Snapshot) -> Sealed {
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),
     };
-    wanted.make(&place, world, 0).unwrap()
+    wanted
+        .make(&place, world, &crate::model::evidence(), 0)
+        .unwrap()
 }
 
 fn is_as_planned(model: &Model, plan: &Sealed) -> bool {

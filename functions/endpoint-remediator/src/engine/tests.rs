@@ -10,7 +10,7 @@ pub(super) fn calm(network: Snapshot) -> Model {
 
 fn sealed(network: &Snapshot) -> Sealed {
     let (request, _) = normalise(model::request()).unwrap();
-    make(&place(), &request, network, 0).unwrap()
+    make(&place(), &request, network, &crate::model::evidence(), 0).unwrap()
 }
 
 /// Invocation after invocation until it is done.

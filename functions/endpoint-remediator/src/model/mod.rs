@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use crate::change::Change;
 use crate::network::{Network, NetworkError, Stamp};
 use crate::snapshot::{Endpoint, EndpointState, Group, Scope, Snapshot};
-pub(crate) use example::{foreign_endpoint, group, request, snapshot};
+pub(crate) use example::{evidence, foreign_endpoint, group, request, snapshot};
 pub(crate) use faults::{Crash, Fuse, Weather};
 pub(crate) use rows::MemoryRows;
 pub(crate) use stage::Stage;

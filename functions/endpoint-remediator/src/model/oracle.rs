@@ -1,4 +1,4 @@
-//! Who reaches what: DNS answer, path by routes, groups on both ends. Shares no code with the product's own reading of
+//! Who reaches what: DNS answer, path by routes, groups and network ACLs on both ends. Shares no code with the product's own reading of
 //! rules, which it is there to check.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 use tollkeeper::plan::EndpointKind;
 
 use super::world::{Client, World};
-use crate::change::Peer;
+use crate::acl::AclEntry;
+use crate::change::{Direction, Peer};
 use crate::snapshot::{Endpoint, EndpointState, Rule};
 
 /// A client (by its place in the world) and the service it reaches.
@@ -51,9 +52,15 @@ fn reaches(world: &World, client: &Client, service: &str, public: Ipv4Addr) -> b
         Some(_) if service == NOT_BEHIND_ITS_ENDPOINT => false,
         Some(endpoint) => endpoint.subnets.iter().all(|subnet| {
             let interface = address(world, subnet, 200);
-            leaves(world, client, interface, &endpoint.groups) && enters(world, client, endpoint)
+            leaves(world, client, interface, &endpoint.groups)
+                && enters(world, client, endpoint)
+                && (*subnet == client.subnet || crosses(world, client, subnet, interface))
         }),
-        None => has_way_out(world, client, service) && leaves(world, client, public, &[]),
+        None => {
+            has_way_out(world, client, service)
+                && leaves(world, client, public, &[])
+                && goes_and_comes(world, client, public)
+        }
     }
 }
 
@@ -97,6 +104,41 @@ fn address(world: &World, subnet: &str, host: u8) -> Ipv4Addr {
     let first = world.blocks.get(subnet).copied();
     let [a, b, c, _] = first.unwrap_or(Ipv4Addr::new(10, 0, 0, 0)).octets();
     Ipv4Addr::new(a, b, c, host)
+}
+
+/// Whether packets pass the ACLs of both subnets, there and back.
+fn crosses(world: &World, client: &Client, subnet: &str, interface: Ipv4Addr) -> bool {
+    let own = address(world, &client.subnet, 17);
+    goes_and_comes(world, client, interface)
+        && admitted(world, subnet, Direction::Ingress, own, 443)
+        && admitted(world, subnet, Direction::Egress, own, client.port)
+}
+
+/// Whether the ACL of the client's own subnet lets packets to an address out and the answers in.
+fn goes_and_comes(world: &World, client: &Client, far: Ipv4Addr) -> bool {
+    let subnet = &client.subnet;
+    admitted(world, subnet, Direction::Egress, far, 443)
+        && admitted(world, subnet, Direction::Ingress, far, client.port)
+}
+
+/// What the first rule says that fits a TCP packet; the last one refuses.
+fn admitted(world: &World, subnet: &str, way: Direction, far: Ipv4Addr, port: u16) -> bool {
+    let acls = &world.network.network_acls;
+    let guard = acls
+        .iter()
+        .find(|acl| acl.subnets.contains(&subnet.to_owned()));
+    let fits = |rule: &&AclEntry| {
+        let is_tcp = match rule.protocol.as_str() {
+            "-1" => true,
+            "6" => rule.from_port <= port && port <= rule.to_port,
+            _ => false,
+        };
+        rule.direction == way && is_tcp && lies_in(&rule.cidr, far)
+    };
+    let rules = guard.into_iter().flat_map(|acl| &acl.entries).filter(fits);
+    rules
+        .min_by_key(|rule| rule.number)
+        .is_some_and(|rule| rule.allow)
 }
 
 /// Whether a client's groups let it out to an address that wears `far_groups`.

@@ -31,6 +31,8 @@ pub(crate) struct Quotas {
 pub(crate) struct Client {
     pub(crate) subnet: String,
     pub(crate) groups: Vec<String>,
+    /// Port of its own end: where answers go.
+    pub(crate) port: u16,
 }
 
 impl World {

@@ -1,6 +1,8 @@
 //! Random worlds and requests. Each is read off a tape of random bytes, which is quick and shrinks to the plainest
 //! choices: an exhausted or zeroed tape gives one zone, one table, default groups, nothing of others.
 
+mod acls;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -29,7 +31,7 @@ pub(crate) struct Case {
 
 /// All worlds.
 pub(crate) fn cases() -> impl Strategy<Value = Case> {
-    let tape = proptest::collection::vec(any::<u8>(), 160);
+    let tape = proptest::collection::vec(any::<u8>(), 200);
     (tape, any::<u64>()).prop_map(|(bytes, seed)| {
         let mut tape = Tape { bytes, at: 0 };
         let world = tape.world();
@@ -90,7 +92,7 @@ impl Tape {
                 dns_hostnames: !self.once_in(20),
                 dns_servers: vec!["AmazonProvidedDNS".to_owned()],
             },
-            network_acls: vec![example::open_acl("acl-default", &subnets)],
+            network_acls: self.acls(&subnets),
             subnets,
             route_tables,
             groups,
@@ -252,6 +254,7 @@ impl Tape {
                 name: name.to_owned(),
                 kind,
                 zones: zones.map(|(_, zone)| (*zone).to_owned()).collect(),
+                dns_names: vec![format!("{name}.us-east-1.amazonaws.com")],
             });
         }
         services
@@ -324,6 +327,7 @@ impl Tape {
             Client {
                 subnet: network.subnets[subnet].id.clone(),
                 groups,
+                port: self.pick(&[40_000, 49_152, 33_000, 2_000]),
             }
         };
         (0..count).map(&mut client).collect()

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use tollkeeper::plan::{PlanRequest, PlannedEndpoint};
+use tollkeeper::plan::{EndpointKind, PlanRequest, PlannedEndpoint};
 
 use crate::change::{Change, Step, Target};
+use crate::preflight::acls::Clients;
+use crate::preflight::{Evidence, Unknown, dns, egress, quotas, source_ip};
 use crate::snapshot::{Snapshot, Subnet};
 
 pub(super) struct Draft<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) request: &'a PlanRequest,
+    pub(super) evidence: &'a Evidence,
+    /// Who must reach every interface of an endpoint.
+    pub(super) clients: Clients<'a>,
     pub(super) steps: Vec<Step>,
     pub(super) endpoints: Vec<PlannedEndpoint>,
     pub(super) left_alone: Vec<String>,
@@ -17,8 +22,16 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, request: &'a PlanRequest) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        request: &'a PlanRequest,
+        evidence: &'a Evidence,
+    ) -> Self {
+        let pollers = request.kafka_pollers.iter();
+        let pollers = pollers.flat_map(|one| one.subnets.iter().map(String::as_str));
         Self {
+            clients: Clients::of(snapshot, &pollers.collect()),
+            evidence,
             snapshot,
             request,
             steps: Vec::new(),
@@ -84,11 +97,46 @@ impl<'a> Draft<'a> {
             ));
         }
         if !self.steps.is_empty() {
-            self.warn(
-                "Not looked at: network ACLs, custom DNS servers, bucket and IAM policies that allow the NAT \
-                 gateway's address (aws:SourceIp does not match traffic through an endpoint)"
-                    .to_owned(),
-            );
+            self.warn_about_evidence();
         }
+    }
+
+    /// What was read outside the network, and what was not.
+    fn warn_about_evidence(&mut self) {
+        for line in source_ip::callers(self.evidence, &self.moved()) {
+            self.warn(line);
+        }
+        for line in quotas::warnings(self.evidence, &self.endpoints) {
+            self.warn(line);
+        }
+        self.warn(
+            "Not looked at: aws:SourceIp in IAM policies, in policies of other resources than this account's buckets in \
+             this region, and in those of other accounts (it does not match traffic through an endpoint)"
+                .to_owned(),
+        );
+    }
+
+    /// Services whose traffic the plan moves.
+    fn moved(&self) -> Vec<String> {
+        let services = self.endpoints.iter();
+        services.map(|one| one.service.clone()).collect()
+    }
+
+    /// What could not be found out of what the planned steps rest on.
+    pub(super) fn unknowns(&self) -> Vec<Unknown> {
+        if self.endpoints.is_empty() {
+            return Vec::new();
+        }
+        let has = |wanted: fn(&PlannedEndpoint) -> bool| self.endpoints.iter().any(wanted);
+        let mut unknowns = egress::unknowns(self.evidence, self.snapshot);
+        if has(|one| one.kind == EndpointKind::Interface) {
+            unknowns.extend(dns::unknowns(self.evidence, &self.snapshot.vpc));
+        }
+        if has(|one| one.service == "s3") {
+            unknowns.extend(source_ip::bucket_unknowns(self.evidence));
+        }
+        unknowns.extend(source_ip::caller_unknowns(self.evidence, &self.moved()));
+        unknowns.sort();
+        unknowns
     }
 }

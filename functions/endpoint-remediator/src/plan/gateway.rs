@@ -7,6 +7,7 @@ use tollkeeper::plan::{EndpointKind, PlannedEndpoint};
 use super::draft::Draft;
 use crate::change::{Change, Target};
 use crate::owner::Owner;
+use crate::preflight::{acls, source_ip};
 use crate::snapshot::{Endpoint, EndpointState};
 
 /// Plans routes to `service` for every private route table that lacks them.
@@ -29,6 +30,11 @@ pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {
     };
     if !draft.snapshot.services.iter().any(offered) {
         return draft.leave(format!("{service}: AWS offers no gateway endpoint here"));
+    }
+    if service == "s3"
+        && let Some(why) = source_ip::buckets_in_the_way(draft.evidence)
+    {
+        return draft.leave(format!("{service}: {why}"));
     }
     let ours = existing.iter().find(|endpoint| may_change(endpoint));
     let target = match (ours, existing.first()) {
@@ -53,6 +59,14 @@ pub(super) fn plan(draft: &mut Draft<'_>, service: &str) {
         Target::Id(id) => Some(id.clone()),
         Target::Step(_) => None,
     };
+    let partly_open = acls::partly_open(draft.snapshot, &lacking);
+    if !partly_open.is_empty() {
+        draft.warn(format!(
+            "Network ACLs {} let only some public addresses through on TCP 443; they see the same addresses of {service} \
+             before and after, so the routes change nothing there",
+            partly_open.join(", ")
+        ));
+    }
     for route_table in lacking {
         draft.step(Change::AssociateRouteTable {
             endpoint: target.clone(),

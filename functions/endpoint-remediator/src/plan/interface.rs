@@ -3,13 +3,13 @@
 //! Private DNS moves *every* client of the VPC, so each endpoint's group admits the whole VPC on 443, and a service is
 //! left alone where anybody's group would lose it.
 
-use std::collections::BTreeMap;
-
 use tollkeeper::plan::{EndpointKind, KafkaPollers, PlannedEndpoint};
 
 use super::draft::Draft;
+use super::placement::subnet_a_zone;
 use crate::change::{Change, Direction, Peer, Target};
 use crate::owner::Owner;
+use crate::preflight::dns;
 use crate::reach::{self, HTTPS};
 use crate::snapshot::{Endpoint, Group};
 
@@ -19,9 +19,6 @@ const NAMES_MORE: [(&str, &str); 1] = [(
     "private DNS would take the public APIs of API Gateway away from the VPC: their names would lead to the endpoint, \
      which serves private APIs only",
 )];
-
-/// Addresses that must be free in a subnet: an endpoint takes one, AWS wants some left.
-const ROOM: u32 = 8;
 
 /// Name of the group of an endpoint that this product makes.
 pub(crate) fn group_name(service: &str) -> String {
@@ -65,6 +62,15 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
             "private DNS needs enableDnsSupport and enableDnsHostnames on {}, and they are not both on",
             snapshot.vpc.id
         ));
+    }
+    if offer.dns_names.is_empty() {
+        return Err(
+            "AWS offers no private DNS for it: its ordinary name would go on leading to the NAT gateway"
+                .to_owned(),
+        );
+    }
+    if let Some(why) = dns::conflict(draft.evidence, offer) {
+        return Err(why);
     }
     let name = group_name(service);
     if let Some(taken) = snapshot.groups.iter().find(|group| group.name == name) {
@@ -156,41 +162,6 @@ fn describe_existing(draft: &Draft<'_>, existing: &Endpoint) -> String {
             vpc.cidrs.join(", ")
         )
     }
-}
-
-/// One private subnet with free addresses for each zone the service supports; the pollers' own where there is one.
-fn subnet_a_zone(
-    draft: &mut Draft<'_>,
-    zones: &[String],
-) -> Result<BTreeMap<String, String>, String> {
-    let pollers = draft.request.kafka_pollers.iter();
-    let preferred: Vec<&String> = pollers.flat_map(|pollers| &pollers.subnets).collect();
-    let mut candidates: Vec<_> = draft.private_subnets().collect();
-    candidates.sort_by_key(|subnet| (!preferred.contains(&&subnet.id), &subnet.id));
-    let (mut chosen, mut skipped) = (BTreeMap::new(), BTreeMap::new());
-    for subnet in candidates {
-        if !zones.contains(&subnet.zone) {
-            skipped.insert(&subnet.zone, "the service is not offered there");
-        } else if subnet.free_addresses < ROOM {
-            skipped.insert(&subnet.zone, "its private subnets have no free addresses");
-        } else {
-            let entry = chosen.entry(subnet.zone.clone());
-            entry.or_insert_with(|| subnet.id.clone());
-        }
-    }
-    skipped.retain(|zone, _| !chosen.contains_key(*zone));
-    for (zone, why) in &skipped {
-        draft.warn(format!(
-            "No interface in zone {zone}: {why}; its clients cross zones"
-        ));
-    }
-    if chosen.is_empty() {
-        return Err(
-            "no zone has a private subnet with free addresses where the service is offered"
-                .to_owned(),
-        );
-    }
-    Ok(chosen)
 }
 
 /// Groups whose members would lose the service once its name leads into the VPC, and that may be changed: the pollers'

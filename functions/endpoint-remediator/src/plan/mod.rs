@@ -7,6 +7,7 @@
 mod draft;
 mod gateway;
 mod interface;
+mod placement;
 mod policy;
 mod text;
 
@@ -18,6 +19,7 @@ use tollkeeper::prices::{self, UnknownRegion};
 
 use crate::change::Step;
 use crate::policy::PolicyAsk;
+use crate::preflight::{Evidence, Unknown};
 use crate::replay::Replay;
 use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
@@ -58,6 +60,15 @@ pub(crate) struct Plan {
     /// Asked for, where the plan sets policies and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<PolicyAsk>,
+    /// What could not be found out: an approval accepts each by its code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unknowns: Vec<Unknown>,
+    /// Hash of what was read outside the network; absent where nothing was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence_hash: Option<String>,
+    /// Who says to have asked for it, as approvals name people; absent where a finding did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requested_by: Option<String>,
     /// What it does to the flows of past days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replay: Option<Replay>,
@@ -116,10 +127,11 @@ impl Wanted {
         &self,
         place: &Place,
         snapshot: &Snapshot,
+        evidence: &Evidence,
         attempt: u32,
     ) -> Result<Sealed, PlanError> {
         match self {
-            Self::Endpoints(request) => make(place, request, snapshot, attempt),
+            Self::Endpoints(request) => make(place, request, snapshot, evidence, attempt),
             Self::Policies(ask) => make_policies(place, ask, snapshot, attempt),
         }
     }
@@ -135,10 +147,26 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// The same plan with what it does to the flows of past days, which an approval then binds too.
+    /// The same plan, with who asked for it bound into its hash.
+    pub(crate) fn asked_by(self, requester: Option<&str>) -> Result<Self, PlanError> {
+        match requester {
+            None => Ok(self),
+            Some(requester) => seal(Plan {
+                requested_by: Some(requester.to_owned()),
+                ..self.plan
+            }),
+        }
+    }
+
+    /// The same plan with what it does to the flows of past days, which an approval then binds too. Flows that would break
+    /// have to be accepted by their code, as what is not known.
     pub(crate) fn with_replay(self, replay: Replay) -> Result<Self, PlanError> {
+        let mut unknowns = self.plan.unknowns;
+        unknowns.extend(replay.to_accept());
+        unknowns.sort();
         seal(Plan {
             replay: Some(replay),
+            unknowns,
             ..self.plan
         })
     }
@@ -203,17 +231,19 @@ pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope)
     Ok((request, scope))
 }
 
-/// Plans a normalised request on a snapshot.
+/// Plans a normalised request on a snapshot, with what was read beside it.
 pub(crate) fn make(
     place: &Place,
     request: &PlanRequest,
     snapshot: &Snapshot,
+    evidence: &Evidence,
     attempt: u32,
 ) -> Result<Sealed, PlanError> {
     let prices = prices::for_region(&place.region)?;
     let snapshot = snapshot.clone().sorted();
+    let evidence = evidence.clone().sorted();
     check_named(request, &snapshot)?;
-    let mut draft = Draft::new(&snapshot, request);
+    let mut draft = Draft::new(&snapshot, request, &evidence);
     if snapshot.vpc.owner == place.account {
         for service in &request.services {
             if GATEWAY_SERVICES.contains(&service.as_str()) {
@@ -228,6 +258,7 @@ pub(crate) fn make(
         ));
     }
     draft.warn_about_network();
+    let unknowns = draft.unknowns();
     let hours = draft.endpoints.iter().map(|endpoint| match endpoint.kind {
         EndpointKind::Gateway => 0,
         EndpointKind::Interface => u32::try_from(endpoint.zones.len()).unwrap_or(u32::MAX),
@@ -246,6 +277,9 @@ pub(crate) fn make(
         monthly_cost,
         snapshot_hash: snapshot.hash()?,
         policy: None,
+        unknowns,
+        evidence_hash: Some(evidence.hash()?),
+        requested_by: None,
         replay: None,
     })
 }
@@ -284,5 +318,7 @@ fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanErr
     Ok(())
 }
 
+#[cfg(test)]
+mod preflight_tests;
 #[cfg(test)]
 mod tests;

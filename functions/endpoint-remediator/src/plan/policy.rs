@@ -13,6 +13,7 @@ use crate::owner::Owner;
 use crate::policy::{
     About, FULL_ACCESS, PolicyAsk, Severity, generate, has_errors, lint, same, would_deny,
 };
+use crate::preflight::Evidence;
 use crate::snapshot::{Endpoint, EndpointState, Scope, Snapshot};
 
 /// China and GovCloud are refused before anything is planned.
@@ -46,7 +47,8 @@ pub(crate) fn make_policies(
     attempt: u32,
 ) -> Result<Sealed, PlanError> {
     let (snapshot, request) = (snapshot.clone().sorted(), request(ask));
-    let mut draft = Draft::new(&snapshot, &request);
+    let nothing_asked = Evidence::default();
+    let mut draft = Draft::new(&snapshot, &request, &nothing_asked);
     for service in &ask.services {
         let usual = if GATEWAY_SERVICES.contains(&service.as_str()) {
             EndpointKind::Gateway
@@ -87,6 +89,9 @@ pub(crate) fn make_policies(
         monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
         snapshot_hash: snapshot.hash()?,
         policy: Some(ask.clone()),
+        unknowns: Vec::new(),
+        evidence_hash: None,
+        requested_by: None,
         replay: None,
         request,
     })
@@ -218,7 +223,7 @@ mod tests {
         let text = text(&sealed, &Promise::default(), &commands);
         let (told, _) = text.split_once("\nTo approve").unwrap();
         insta::assert_snapshot!(told, @r#"
-        Plan plan-fd21fa79732c1110 for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
+        Plan plan-d25e952941d12112 for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
         It costs nothing and saves nothing: it narrows who may pass, and on what.
 
         What it does, in this order:
@@ -309,7 +314,7 @@ mod tests {
 
         How it is undone:
           The policy that was there before is put back, unless somebody changed it since.
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-fd21fa79732c1110"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-d25e952941d12112"}' /dev/stdout
         "#);
     }
 

@@ -6,7 +6,7 @@ use crate::change::Change;
 use crate::model;
 use crate::owner::Owner;
 
-fn place() -> Place {
+pub(super) fn place() -> Place {
     Place {
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),
@@ -15,10 +15,10 @@ fn place() -> Place {
 
 fn plan_of(snapshot: &Snapshot) -> Sealed {
     let (request, _) = normalise(model::request()).unwrap();
-    make(&place(), &request, snapshot, 0).unwrap()
+    make(&place(), &request, snapshot, &model::evidence(), 0).unwrap()
 }
 
-fn creates(plan: &Plan, service: &str) -> bool {
+pub(super) fn creates(plan: &Plan, service: &str) -> bool {
     plan.steps.iter().any(|step| match &step.change {
         Change::CreateGatewayEndpoint { service: made }
         | Change::CreateInterfaceEndpoint { service: made, .. } => made == service,
@@ -40,7 +40,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
     };
     let text = text(&plan_of(&model::snapshot()), &promise, &commands);
     insta::assert_snapshot!(text, @r#"
-    Plan plan-c42a67febdc6ae5c for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
+    Plan plan-1539554f18dba1cd for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.
     Cost: $29.20 a month at list price of 2026-11-21, plus traffic by GB at interface endpoints; gateway endpoints are free.
     With the traffic that the finding expects: $1,055.46 a month.
@@ -67,21 +67,21 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
       - Open TCP connections to s3 drop at the moment their route table gets its route, one table at a time; clients reconnect
       - Security groups that limit egress must allow TCP 443 to the prefix list of s3; groups of clients were not looked at
       - Private DNS moves every client of the VPC, and of networks that resolve through it, to the endpoint; the endpoint's group admits the VPC's own ranges only
-      - Not looked at: network ACLs, custom DNS servers, bucket and IAM policies that allow the NAT gateway's address (aws:SourceIp does not match traffic through an endpoint)
+      - Not looked at: aws:SourceIp in IAM policies, in policies of other resources than this account's buckets in this region, and in those of other accounts (it does not match traffic through an endpoint)
 
     What it does not solve:
       - S3 in eu-west-1 stays on the NAT gateway
 
     How it is undone:
       In reverse, only what it made or changed; the way through the NAT gateway stays there all the time.
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
 
     To approve:
-      Hash sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878
-      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-c42a67febdc6ae5c","plan_hash":"sha256:c42a67febdc6ae5c5cad31a159a73359c530ec262f494988d186a43972432878","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
+      Hash sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166
+      curl --aws-sigv4 aws:amz:us-east-1:lambda --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H 'content-type: application/json' -d '{"plan_id":"plan-1539554f18dba1cd","plan_hash":"sha256:1539554f18dba1cd808cc718751caccfdc9c68f235c4fcd5889b6b0899b75166","expires_at":"2026-10-15T06:30:00Z"}' https://approval.example
 
     Then, to apply:
-      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-c42a67febdc6ae5c"}' /dev/stdout
+      aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"apply","plan_id":"plan-1539554f18dba1cd"}' /dev/stdout
     "#);
 }
 
@@ -222,7 +222,9 @@ fn api_gateway_keeps_its_public_apis() {
     let mut request = model::request();
     request.services = vec!["execute-api".to_owned()];
     let (request, _) = normalise(request).unwrap();
-    let plan = make(&place(), &request, &snapshot, 0).unwrap().plan;
+    let plan = make(&place(), &request, &snapshot, &model::evidence(), 0)
+        .unwrap()
+        .plan;
     assert!(!creates(&plan, "execute-api"));
     assert!(
         plan.left_alone[0].contains("public APIs"),
@@ -262,7 +264,14 @@ fn a_shared_vpc_is_its_owners() {
 fn a_request_that_names_a_group_of_another_vpc_is_refused() {
     let (mut request, _) = normalise(model::request()).unwrap();
     request.kafka_pollers[0].security_group = "sg-elsewhere".to_owned();
-    let error = make(&place(), &request, &model::snapshot(), 0).unwrap_err();
+    let error = make(
+        &place(),
+        &request,
+        &model::snapshot(),
+        &model::evidence(),
+        0,
+    )
+    .unwrap_err();
     insta::assert_snapshot!(error, @"VPC vpc-1 has no security group `sg-elsewhere`: expected one that lives in it");
 }
 
@@ -290,7 +299,7 @@ proptest! {
         let mut request = model::request();
         request.services = asked;
         let (request, _) = normalise(request).unwrap();
-        let permuted = make(&place(), &request, &snapshot, 0).unwrap();
+        let permuted = make(&place(), &request, &snapshot, &model::evidence(), 0).unwrap();
         prop_assert_eq!(permuted.json, plan_of(&model::snapshot()).json);
     }
 }

@@ -8,6 +8,7 @@ use tollkeeper::prices;
 
 use super::{Plan, Sealed};
 use crate::change::Change;
+use crate::preflight::codes;
 use crate::replay;
 
 /// What a finding promised of the remedy, where the plan came from one.
@@ -45,6 +46,11 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
         "What to expect meanwhile",
         &bullets(&plan.warnings),
     );
+    section(
+        &mut out,
+        "What could not be found out (whoever approves accepts each by its code)",
+        &unknowns(plan),
+    );
     section(&mut out, "What it leaves alone", &bullets(&plan.left_alone));
     section(
         &mut out,
@@ -79,6 +85,12 @@ fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
     ));
     if let Some(incident) = &plan.request.incident_id {
         line(format!("It is to end incident {incident}."));
+    }
+    if let Some(requester) = &plan.requested_by {
+        line(format!(
+            "Asked for by {requester}, by their own word: somebody else approves it, unless the approval function is set to \
+             allow self-approval."
+        ));
     }
     if plan.policy.is_some() {
         return line(
@@ -128,6 +140,12 @@ fn steps(plan: &Plan) -> Vec<String> {
         format!("{:>2}. {}{mark}", step.number, step.change)
     };
     plan.steps.iter().map(line).collect()
+}
+
+fn unknowns(plan: &Plan) -> Vec<String> {
+    let line =
+        |unknown: &crate::preflight::Unknown| format!("- {}: {}", unknown.code, unknown.what);
+    plan.unknowns.iter().map(line).collect()
 }
 
 /// Each policy beside the one it takes the place of.
@@ -188,12 +206,18 @@ pub(crate) fn call(function_name: &str, action: &str, plan_id: &str) -> String {
 }
 
 fn approve(sealed: &Sealed, commands: &Commands) -> Vec<String> {
+    let codes = codes(&sealed.plan.unknowns);
+    let accepting = if codes.is_empty() {
+        String::new()
+    } else {
+        format!(",\"accept_unknown\":[\"{}\"]", codes.join("\",\""))
+    };
     vec![
         format!("Hash {}", sealed.hash),
         format!(
             "curl --aws-sigv4 aws:amz:{}:lambda --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \
              \"x-amz-security-token: $AWS_SESSION_TOKEN\" -H 'content-type: application/json' -d \
-             '{{\"plan_id\":\"{}\",\"plan_hash\":\"{}\",\"expires_at\":\"{}\"}}' {}",
+             '{{\"plan_id\":\"{}\",\"plan_hash\":\"{}\",\"expires_at\":\"{}\"{accepting}}}' {}",
             sealed.plan.region, sealed.id, sealed.hash, commands.expires_at, commands.approval_url
         ),
     ]

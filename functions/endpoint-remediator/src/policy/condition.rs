@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::address;
 use super::elements::kind;
 use super::glob;
 use super::lint::Finding;
@@ -167,9 +168,8 @@ impl Condition {
                 Test::Equals => Answer::of(text == value),
                 Test::EqualsAnyCase | Test::Boolean => Answer::of(text.eq_ignore_ascii_case(value)),
                 Test::Like => Answer::of(glob::matches(value, text)),
-                Test::Number | Test::Date | Test::Address | Test::Binary | Test::Null => {
-                    Answer::Maybe
-                }
+                Test::Address => address::lies_in(text, value),
+                Test::Number | Test::Date | Test::Binary | Test::Null => Answer::Maybe,
             },
         }
     }

@@ -47,7 +47,8 @@ pub(super) fn evaluate(document: &Document, call: &Call, about: &About<'_>) -> R
     ruling
 }
 
-fn applies(statement: &Statement, call: &Call, about: &About<'_>) -> Answer {
+/// Whether a statement is about a call.
+pub(super) fn applies(statement: &Statement, call: &Call, about: &About<'_>) -> Answer {
     let conditions = statement.conditions.iter();
     let conditions =
         conditions.map(|condition| condition.holds(&call.known(&condition.key, about)));

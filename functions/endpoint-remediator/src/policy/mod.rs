@@ -5,6 +5,7 @@
 //! It refuses to know the network and who asks; what it cannot know of a call counts as "may be", and only what is
 //! certain is an error.
 
+mod address;
 mod ask;
 mod calls;
 mod condition;
@@ -17,11 +18,13 @@ mod lint;
 mod normal;
 mod operator;
 mod principal;
+mod source_ip;
 
 pub(crate) use ask::{PolicyAsk, Trust};
 pub(crate) use generate::{generate, would_deny};
 pub(crate) use lint::{Severity, has_errors, lint};
 pub(crate) use normal::{FULL_ACCESS, normal_form, same};
+pub(crate) use source_ip::{Move, narrowing};
 
 use tollkeeper::plan::EndpointKind;
 

@@ -64,6 +64,7 @@ fn assert_pollers_served(case: &Case, model: &Model, plan: &Sealed) {
             let client = Client {
                 subnet: pollers.subnets[0].clone(),
                 groups: vec![pollers.security_group.clone()],
+                port: 40_000,
             };
             let reached = oracle::reaches_service(&world, &client, service);
             assert!(
@@ -99,7 +100,7 @@ proptest! {
         if is_applied {
             assert_pollers_served(&case, &model, &plan);
             let (request, _) = normalise(case.request.clone()).unwrap();
-            let again = make(&place(), &request, &observe(&model, &case), 0).unwrap();
+            let again = make(&place(), &request, &observe(&model, &case), &crate::model::evidence(), 0).unwrap();
             prop_assert_eq!(&again.plan.steps, &Vec::new(), "nothing is left to plan");
         }
         prop_assert!(drive(&model, &kept, &plan, Direction::Undo).is_ok());
@@ -160,6 +161,13 @@ fn the_worlds_are_rich_enough() {
                 }),
             ),
             ("services left to groups", left("would take")),
+            ("services left to ACLs", left("would cut clients off")),
+            (
+                "zones without an interface for an ACL",
+                plan.plan.warnings.iter().any(|text| {
+                    text.contains("No interface in zone") && text.contains("network ACL")
+                }),
+            ),
             ("endpoints left to owners", left("it is not changed")),
             ("no room", left("no zone has")),
             ("stopped by a quota", !is_applied),

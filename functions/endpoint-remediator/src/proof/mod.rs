@@ -82,7 +82,7 @@ fn observe(model: &Model, case: &Case) -> Snapshot {
 
 fn plan(case: &Case, seen: &Snapshot) -> Sealed {
     let (request, _) = normalise(case.request.clone()).unwrap();
-    make(&place(), &request, seen, 0).unwrap()
+    make(&place(), &request, seen, &crate::model::evidence(), 0).unwrap()
 }
 
 /// The world less the plan's own traces is the one it was made for: what `apply` checks before each run.

@@ -161,7 +161,7 @@ fn plans(case: &Case, model: &Model, which: u64) -> [Sealed; 2] {
         let mut request = case.request.clone();
         request.services = services.iter().map(|name| (*name).to_owned()).collect();
         let (request, _) = normalise(request).unwrap();
-        make(&place(), &request, &seen, 0).unwrap()
+        make(&place(), &request, &seen, &crate::model::evidence(), 0).unwrap()
     };
     match which % 4 {
         0 => [of(&["lambda", "s3"]), of(&["lambda", "s3"])],

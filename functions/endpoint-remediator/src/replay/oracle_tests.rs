@@ -45,6 +45,7 @@ fn settle(world: &mut World) {
         let wearing = |subnet: &String| Client {
             subnet: subnet.clone(),
             groups: vec![group.id.clone()],
+            port: 40_000,
         };
         world.clients.extend(subnets.iter().map(wearing));
         world.network.groups.push(group);
@@ -170,7 +171,13 @@ fn what_breaks_and_what_does_not_is_what_the_oracle_says_of_two_thousand_worlds(
     for _ in 0..2_000 {
         let mut case = cases.new_tree(&mut runner).unwrap().current();
         let (request, _) = normalise(case.request.clone()).unwrap();
-        let Ok(sealed) = make(&place(), &request, &case.world.network, 0) else {
+        let Ok(sealed) = make(
+            &place(),
+            &request,
+            &case.world.network,
+            &model::evidence(),
+            0,
+        ) else {
             continue;
         };
         let plan = sealed.plan;
@@ -209,7 +216,13 @@ fn whoever_is_in_a_planned_world_is_not_said_to_break() {
     for _ in 0..500 {
         let case = cases.new_tree(&mut runner).unwrap().current();
         let (request, _) = normalise(case.request.clone()).unwrap();
-        let Ok(sealed) = make(&place(), &request, &case.world.network, 0) else {
+        let Ok(sealed) = make(
+            &place(),
+            &request,
+            &case.world.network,
+            &model::evidence(),
+            0,
+        ) else {
             continue;
         };
         for service in &sealed.plan.endpoints {

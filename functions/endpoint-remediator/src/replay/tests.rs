@@ -29,7 +29,9 @@ fn story() -> (Plan, Snapshot) {
     let (request, _) = normalise(model::request()).unwrap();
     let snapshot = model::snapshot();
     (
-        make(&place(), &request, &snapshot, 0).unwrap().plan,
+        make(&place(), &request, &snapshot, &model::evidence(), 0)
+            .unwrap()
+            .plan,
         snapshot,
     )
 }

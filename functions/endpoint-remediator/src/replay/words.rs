@@ -4,6 +4,24 @@ use tollkeeper::money::group_thousands;
 
 use super::report::{Broken, Drops, Replay, Report};
 use super::sum::Sum;
+use crate::preflight::Unknown;
+
+/// The code under which whoever approves accepts that flows break.
+const WOULD_BREAK: &str = "replay.would-break";
+
+impl Replay {
+    /// What whoever approves has to accept of it.
+    pub(crate) fn to_accept(&self) -> Option<Unknown> {
+        let broken = self.report()?.broken();
+        (broken.flows > 0).then(|| {
+            let flows = number(broken.flows);
+            let what = format!(
+                "{flows} flows that the logs show would break (see above): whoever sent them then, and still does, is cut off"
+            );
+            Unknown::new(WOULD_BREAK, what)
+        })
+    }
+}
 
 /// What comes of it, in one breath; and how it was obtained.
 pub(crate) fn headline(replay: &Replay, services: &[String]) -> Vec<String> {

@@ -266,6 +266,7 @@ mod tests {
             applied_at: None,
             endpoints: vec![endpoint(EndpointKind::Interface)],
             monthly_cost: Money::usd(Decimal::ZERO),
+            unknowns: Vec::new(),
         };
         let plans = [
             plan(PlanState::Applied, Some("mine")),

@@ -13,6 +13,7 @@ mod laptop;
 mod limiter;
 mod nights;
 mod policies;
+mod preflight;
 mod remediation;
 mod replay;
 mod runbook;

@@ -42,10 +42,23 @@ impl Engine {
             .unwrap()
     }
 
-    /// What the function URL hands over when somebody approves.
+    /// What the function URL hands over when somebody approves and accepts what the plan says is unknown.
     pub(crate) async fn approve(&self, plan: &PlanSummary, hash: &str) -> Value {
+        let unknowns: Vec<&str> = plan.unknowns.iter().map(String::as_str).collect();
+        self.approve_accepting(plan, hash, &unknowns).await
+    }
+
+    pub(crate) async fn approve_accepting(
+        &self,
+        plan: &PlanSummary,
+        hash: &str,
+        unknowns: &[&str],
+    ) -> Value {
         let expires_at = tollkeeper::telemetry::wall_clock() + jiff::SignedDuration::from_hours(4);
-        let body = json!({"plan_id": plan.plan_id, "plan_hash": hash, "expires_at": expires_at.to_string()});
+        let mut body = json!({"plan_id": plan.plan_id, "plan_hash": hash, "expires_at": expires_at.to_string()});
+        if !unknowns.is_empty() {
+            body["accept_unknown"] = json!(unknowns);
+        }
         let event = json!({
             "version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {"content-type": "application/json"},
             "requestContext": {

@@ -147,6 +147,9 @@ async fn a_plan_counts_every_flow_of_the_logs_and_names_the_client_that_it_would
         "the flows are bound into the plan"
     );
     assert_eq!(warned["steps"], clean["steps"]);
+    let codes = |plan: &Value| plan["summary"]["unknowns"].to_string();
+    let code = "replay.would-break";
+    assert!(codes(&warned).contains(code) && !codes(&clean).contains(code));
     let replay = &warned["replay"]["done"];
     let [broken] = replay["would_break"].as_array().unwrap().as_slice() else {
         panic!("one client breaks: {replay}");

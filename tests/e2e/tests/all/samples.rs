@@ -28,7 +28,11 @@ macro_rules! typed {
     };
 }
 
-const TYPED: [(&str, Check); 17] = [
+const TYPED: [(&str, Check); 18] = [
+    (
+        "endpoint-approval/approve-with-unknowns.json",
+        typed!(ApiGatewayV2httpRequest),
+    ),
     (
         "endpoint-approval/approve.json",
         typed!(ApiGatewayV2httpRequest),

@@ -23,7 +23,7 @@ pub(super) fn reply(call: &Call, status: StatusCode, code: &str, message: &str) 
             format!("<Error><Code>{code}</Code><Message>{text}</Message></Error>").into_bytes(),
         ),
         _ if call.is_cbor() => return in_cbor(status, code, message),
-        "dynamodb" | "ce" | "lambda" | "logs" | "monitoring" => {
+        "dynamodb" | "ce" | "cloudtrail" | "lambda" | "logs" | "monitoring" => {
             let body = json!({"__type": code, "message": message, "Message": message});
             ("application/x-amz-json-1.1", body.to_string().into_bytes())
         }

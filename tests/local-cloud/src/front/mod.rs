@@ -8,6 +8,7 @@
 //! | `cloudwatch` | the protocol the SDK speaks (CBOR) is not served |
 //! | `service_filter` | DescribeVpcEndpointServices fails on the filter `service-name` |
 //! | `cost_explorer` | GetCostAndUsage answers from a queue, whatever was asked |
+//! | `cloudtrail` | LookupEvents is not there |
 //! | one table write at a time | a condition is looked at and written after in two steps: two writers can both hold it |
 //!
 //! Each fix has a test that shows moto's behaviour without it: when that test fails, the fix can go (but for
@@ -17,6 +18,7 @@
 
 mod call;
 mod cbor;
+mod cloudtrail;
 mod cloudwatch;
 pub mod cost_explorer;
 mod errors;
@@ -61,6 +63,7 @@ struct Shared {
     private_dns: private_dns::Switches,
     event_sources: event_sources::Mappings,
     cost_explorer: Arc<CostExplorer>,
+    cloudtrail: cloudtrail::Events,
     sns: sns::Recorder,
     /// One write at a time: moto looks at a condition and writes in two steps, between which another thread may write too.
     table_writes: tokio::sync::Mutex<()>,
@@ -81,6 +84,7 @@ impl Front {
             private_dns: private_dns::Switches::default(),
             event_sources: event_sources::Mappings::default(),
             cost_explorer: Arc::default(),
+            cloudtrail: cloudtrail::Events::default(),
             sns: sns::Recorder::default(),
             table_writes: tokio::sync::Mutex::default(),
         });
@@ -124,6 +128,12 @@ impl Front {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Adds an event as CloudTrail records it (`eventSource`, `eventTime`, `sourceIPAddress`, `userIdentity`, …) to what
+    /// LookupEvents finds.
+    pub fn record_event(&self, event: serde_json::Value) {
+        self.state.cloudtrail.add(event);
     }
 
     pub(crate) fn cost_explorer(&self) -> &CostExplorer {
@@ -180,6 +190,7 @@ async fn answer(shared: &Shared, call: &Call) -> Response {
         {
             event_sources::answer(shared, call).await
         }
+        ("cloudtrail", "LookupEvents") => shared.cloudtrail.answer(call),
         ("ce", "GetCostAndUsage") => shared.cost_explorer.answer(call),
         ("monitoring", _) if call.is_cbor() => cloudwatch::answer(&shared.upstream, call).await,
         (
