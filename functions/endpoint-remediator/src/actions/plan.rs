@@ -111,10 +111,10 @@ pub(crate) async fn plan(app: &App, ask: Ask) -> Result<Value, Failure> {
     if steps > most {
         return Err(Failure::TooManyChanges { steps, most });
     }
-    let replay = replay(app, (&place, &observed.snapshot), &draft, replaying).await;
+    let flows = replay(app, (&place, &observed.snapshot), &draft, replaying).await;
     let make = |attempt| {
         let sealed = observed.make(&place, &wanted, attempt)?;
-        sealed.with_replay(replay.clone())
+        sealed.with_replay(flows.clone())
     };
     let (sealed, known) = next_attempt(&ledger, make).await?;
     let emitted = emit::emit((&sealed).into(), format)?;

@@ -93,6 +93,10 @@ async fn days(
                 ));
             }
         };
+        if read.files == 0 {
+            judge.day_without_files(day);
+            continue;
+        }
         files.all += read.files as u64;
         files.broken += read.unread_files as u64;
         files.left += read.left_files as u64;
@@ -105,7 +109,7 @@ async fn days(
         ));
     }
     tracing::info!(files = files.all, left = files.left, "flow logs replayed");
-    Replay::Done(judge.report(files))
+    Replay::Done(Box::new(judge.report(files)))
 }
 
 #[cfg(test)]

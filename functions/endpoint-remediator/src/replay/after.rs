@@ -166,7 +166,7 @@ impl<'a> After<'a> {
         endpoint: &Endpoint<'_>,
     ) -> Option<Obstacle> {
         let own = format!("{address}/32");
-        let entering = self.entering(client, endpoint, &own);
+        let entering = entering(client, endpoint, &own);
         let per_subnet = endpoint
             .subnets
             .iter()
@@ -185,16 +185,6 @@ impl<'a> After<'a> {
         // What is for sure comes before what depends.
         all.sort_by_key(|obstacle| matches!(obstacle, Obstacle::Depends(_)));
         all.into_iter().next()
-    }
-
-    fn entering(&self, client: &Interface, endpoint: &Endpoint<'_>, own: &str) -> Option<Obstacle> {
-        let admits = |peer: &&Peer<Target>| match peer {
-            Peer::Cidr(cidr) => reach::contains(cidr, own),
-            Peer::Group(Target::Id(id)) => client.groups.contains(id),
-            Peer::Group(Target::Step(_)) | Peer::PrefixList(_) => false,
-        };
-        let is_in = endpoint.admits.iter().any(admits);
-        (!is_in).then_some(Obstacle::EndpointGroup)
     }
 
     /// ACLs keep no state: there and back, at both ends. Within one subnet none is asked.
@@ -216,6 +206,17 @@ impl<'a> After<'a> {
             guarded(near, Direction::Ingress, &to.cidr, EPHEMERAL),
         ]
     }
+}
+
+/// Whether the endpoint's own group keeps a client out.
+fn entering(client: &Interface, endpoint: &Endpoint<'_>, own: &str) -> Option<Obstacle> {
+    let admits = |peer: &&Peer<Target>| match peer {
+        Peer::Cidr(cidr) => reach::contains(cidr, own),
+        Peer::Group(Target::Id(id)) => client.groups.contains(id),
+        Peer::Group(Target::Step(_)) | Peer::PrefixList(_) => false,
+    };
+    let is_in = endpoint.admits.iter().any(admits);
+    (!is_in).then_some(Obstacle::EndpointGroup)
 }
 
 fn guarded(acl: &NetworkAcl, direction: Direction, cidr: &str, ports: Ports) -> Option<Obstacle> {

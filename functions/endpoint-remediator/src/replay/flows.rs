@@ -406,7 +406,9 @@ mod tests {
                 parts.reverse();
             }
             let mut merged = DayFlows::new(most);
-            parts.iter().for_each(|part| merged.merge(part));
+            for part in &parts {
+                merged.merge(part);
+            }
             prop_assert_eq!(merged, whole);
         }
 

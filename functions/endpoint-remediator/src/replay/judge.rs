@@ -71,6 +71,7 @@ pub(crate) struct Judge<'a> {
     directory: Directory<'a>,
     groups: BTreeMap<&'a str, &'a Group>,
     days: Vec<Day>,
+    days_without_files: Vec<Day>,
     seen: Sum,
     fine: Sum,
     unaffected: Sum,
@@ -95,6 +96,7 @@ impl<'a> Judge<'a> {
             directory: Directory::of(&clients.interfaces),
             groups: groups.map(|group| (group.id.as_str(), group)).collect(),
             days: Vec::new(),
+            days_without_files: Vec::new(),
             seen: Sum::default(),
             fine: Sum::default(),
             unaffected: Sum::default(),
@@ -106,6 +108,12 @@ impl<'a> Judge<'a> {
             skipped_lines: 0,
             bad_lines: 0,
         }
+    }
+
+    /// Takes note of a day of which nothing lies there.
+    pub(crate) fn day_without_files(&mut self, day: Day) {
+        self.days.push(day);
+        self.days_without_files.push(day);
     }
 
     /// Judges the flows of a day.
@@ -283,6 +291,7 @@ impl<'a> Judge<'a> {
     /// What was found.
     pub(crate) fn report(mut self, files: Files) -> Report {
         self.days.sort();
+        self.days_without_files.sort();
         let mut broken: Vec<(Breaking, Sum)> =
             std::mem::take(&mut self.broken).into_iter().collect();
         broken.sort_by(|(one, its), (other, others)| (others, one).cmp(&(its, other)));
@@ -311,6 +320,7 @@ impl<'a> Judge<'a> {
                 Vec::new()
             },
             days: self.days,
+            days_without_files: self.days_without_files,
             files,
             table: self.watch.table_date().map(str::to_owned),
             seen: self.seen,

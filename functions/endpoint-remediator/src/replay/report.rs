@@ -14,7 +14,7 @@ pub(super) const MOST_LISTED: usize = 20;
 pub(crate) enum Replay {
     /// Nothing was replayed, so how many flows would break is unknown; and why.
     NotDone(String),
-    Done(Report),
+    Done(Box<Report>),
 }
 
 /// What happens to the flows of some days. A flow is a flow-log record: one direction of a connection in one interval.
@@ -24,6 +24,9 @@ pub(crate) enum Replay {
 pub(crate) struct Report {
     /// Complete UTC days, oldest first.
     pub(crate) days: Vec<Day>,
+    /// Those of them that no file is there of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) days_without_files: Vec<Day>,
     pub(crate) files: Files,
     /// When AWS wrote the table of addresses that labels come from; absent where they are the logs' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

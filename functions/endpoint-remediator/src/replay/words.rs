@@ -87,6 +87,11 @@ fn method(report: &Report) -> String {
             report.unnamed.join(", ")
         ));
     }
+    if !report.days_without_files.is_empty() {
+        let days = report.days_without_files.iter().map(ToString::to_string);
+        let days: Vec<String> = days.collect();
+        add(format!("Of {} there are no files.", days.join(", ")));
+    }
     if files.left > 0 {
         add(format!(
             "{} more were not read, for want of time: the figures are without them.",
