@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::{Alerts, Table};
 use tollkeeper::error::{Fault, chain};
 use tollkeeper::plan::{EndpointKind, PlanRequest};
+use tollkeeper::services::IpRanges;
 use tollkeeper::telemetry::wall_clock;
 use tollkeeper::time::Day;
 
@@ -14,6 +15,7 @@ use crate::caller::{Caller, IdentityError};
 use crate::config::Config;
 use crate::ec2::Ec2;
 use crate::failure::Failure;
+use crate::flow_logs::FlowLogs;
 use crate::network::Network;
 use crate::plan::Place;
 use crate::policy::{About, Move};
@@ -55,6 +57,7 @@ pub(crate) struct App {
     pub(crate) ec2: Ec2,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) alerts: Alerts,
+    pub(crate) flow_logs: Option<FlowLogs>,
     pub(crate) clock: fn() -> Timestamp,
     outside: Outside,
     table: Table,
@@ -63,10 +66,11 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(config: Config, sdk: &SdkConfig, ranges: Option<IpRanges>) -> Self {
         let region = sdk.region().map(ToString::to_string);
         let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
         let sns = aws_sdk_sns::Client::new(sdk);
+        let location = config.flow_logs.clone();
         Self {
             ec2: Ec2::new(
                 aws_sdk_ec2::Client::new(sdk),
@@ -74,6 +78,8 @@ impl App {
             ),
             cloudwatch: aws_sdk_cloudwatch::Client::new(sdk),
             alerts: Alerts::new(sns, &config.alert_topic_arn),
+            flow_logs: location
+                .map(|location| FlowLogs::new(aws_sdk_s3::Client::new(sdk), location, ranges)),
             outside: Outside {
                 cloudtrail: aws_sdk_cloudtrail::Client::new(sdk),
                 route53: aws_sdk_route53::Client::new(sdk),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tollkeeper::flow_log_files::{S3_EXPECTED, S3Location};
 use tollkeeper::settings::{SettingError, Settings};
 
 /// Settings of `endpoint-remediator`.
@@ -22,6 +23,10 @@ pub struct Config {
     /// For how long an applied plan is watched before it counts as verified, and goes back by itself should clients lose
     /// their service.
     pub soak: SignedDuration,
+    /// Where the flow logs lie that plans are replayed on; none: no replay.
+    pub flow_logs: Option<S3Location>,
+    /// Days of them.
+    pub replay_days: u8,
     /// What the plan's text tells people to call.
     pub function_name: String,
     /// What the plan's text tells people to approve at.
@@ -61,6 +66,8 @@ impl Config {
             max_tables_percent: settings.within("MAX_TABLES_PERCENT", 100, 1, 100)?,
             lease: Duration::from_secs(settings.within("LEASE_SECONDS", 150, 1, 3_600)?),
             soak: SignedDuration::from_mins(settings.within("SOAK_MINUTES", 60, 0, 10_080)?),
+            flow_logs: settings.optional("FLOW_LOGS_LOCATION", S3_EXPECTED)?,
+            replay_days: settings.within("REPLAY_DAYS", 3, 1, 14)?,
             function_name: text("AWS_LAMBDA_FUNCTION_NAME", "endpoint-remediator"),
             approval_url: text("APPROVAL_URL", "<URL of the approval function>"),
         })
@@ -109,6 +116,7 @@ mod tests {
             (config.max_tables_percent, config.soak.as_mins()),
             (100, 60)
         );
+        assert_eq!((config.flow_logs, config.replay_days), (None, 3));
         let approval = ApprovalConfig::from_settings(&settings).unwrap();
         assert_eq!((approval.max_hours, approval.self_approval), (72, false));
     }
@@ -121,6 +129,8 @@ mod tests {
         insta::assert_snapshot!(error_with("MAX_TABLES_PERCENT", "101"), @"MAX_TABLES_PERCENT=`101` is wrong: expected a number from 1 to 100");
         insta::assert_snapshot!(error_with("LEASE_SECONDS", "soon"), @"LEASE_SECONDS=`soon` is wrong: expected a number from 1 to 3600");
         insta::assert_snapshot!(error_with("SOAK_MINUTES", "-1"), @"SOAK_MINUTES=`-1` is wrong: expected a number from 0 to 10080");
+        insta::assert_snapshot!(error_with("FLOW_LOGS_LOCATION", "bucket"), @"FLOW_LOGS_LOCATION=`bucket` is wrong: expected s3://bucket or s3://bucket/prefix");
+        insta::assert_snapshot!(error_with("REPLAY_DAYS", "0"), @"REPLAY_DAYS=`0` is wrong: expected a number from 1 to 14");
         insta::assert_snapshot!(error_with("ALLOW_SELF_APPROVAL", "yes"), @"ALLOW_SELF_APPROVAL=`yes` is wrong: expected true or false");
         insta::assert_snapshot!(error_with("APPROVAL_MAX_HOURS", "1000"), @"APPROVAL_MAX_HOURS=`1000` is wrong: expected a number from 1 to 720");
     }

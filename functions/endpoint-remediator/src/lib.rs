@@ -20,6 +20,7 @@ mod emit;
 mod engine;
 mod exception;
 mod failure;
+mod flow_logs;
 mod journal;
 mod merged;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod preflight;
 #[cfg(test)]
 mod proof;
 mod reach;
+mod replay;
 mod request;
 mod route53;
 mod rows;
@@ -47,6 +49,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 use tollkeeper::error::report;
+use tollkeeper::services::IpRanges;
 
 use app::{App, Call};
 use failure::Failure;
@@ -63,9 +66,11 @@ pub struct EndpointRemediator {
 
 impl EndpointRemediator {
     /// Builds the clients; calls nothing yet.
-    pub fn new(config: Config, sdk: &SdkConfig) -> Self {
+    ///
+    /// `ranges` is the table of AWS's addresses that flow logs are read with; without one their own labels must do.
+    pub fn new(config: Config, sdk: &SdkConfig, ranges: Option<IpRanges>) -> Self {
         Self {
-            app: App::new(config, sdk),
+            app: App::new(config, sdk, ranges),
         }
     }
 
@@ -96,9 +101,14 @@ impl EndpointRemediator {
                 format,
                 requested_by,
             } => {
-                let by = requested_by.as_deref();
-                let promise = plan::Promise::default();
-                Box::pin(actions::plan(app, wanted, by, &promise, format, call)).await
+                let ask = actions::Ask {
+                    wanted,
+                    requested_by,
+                    promise: plan::Promise::default(),
+                    format,
+                    replaying: actions::Replaying::within(call, None, (app.clock)()),
+                };
+                Box::pin(actions::plan(app, ask, call)).await
             }
             Request::Findings { findings, ignored } => {
                 Box::pin(actions::from_findings(app, &findings, ignored, call)).await
@@ -143,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_action_is_answered_before_anything_is_called() {
         let config = Config::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
-        let function = EndpointRemediator::new(config, &sdk());
+        let function = EndpointRemediator::new(config, &sdk(), None);
         let event = include_str!("../../../events/endpoint-remediator/unknown-action.json");
         let refused = function.handle(read(event), &Context::default()).await;
         let refused = refused.unwrap_err();

@@ -58,7 +58,8 @@ pub(crate) fn loses_services(egress: &[Rule], vpc_cidrs: &[String]) -> bool {
     egress.iter().any(leads_out) && !admits(egress, HTTPS, None, vpc_cidrs)
 }
 
-fn covers_port(rule: &Rule, port: u16) -> bool {
+/// Whether a rule is about TCP on a port.
+pub(crate) fn covers_port(rule: &Rule, port: u16) -> bool {
     match rule.protocol.as_str() {
         "-1" => true,
         "tcp" | "6" => (rule.from_port..=rule.to_port).contains(&port),
@@ -67,7 +68,7 @@ fn covers_port(rule: &Rule, port: u16) -> bool {
 }
 
 /// Whether the IPv4 range `outer` holds all of `inner`.
-fn contains(outer: &str, inner: &str) -> bool {
+pub(crate) fn contains(outer: &str, inner: &str) -> bool {
     let (Some((outer_base, outer_bits)), Some((inner_base, inner_bits))) =
         (range(outer), range(inner))
     else {

@@ -4,6 +4,7 @@ mod apply;
 mod history;
 mod news;
 mod plan;
+mod replay;
 mod resume;
 mod rollback;
 mod status;
@@ -15,7 +16,8 @@ use tollkeeper::plan::{PlanState, PlanSummary};
 
 pub(crate) use apply::apply;
 pub(crate) use history::history;
-pub(crate) use plan::{from_findings, plan};
+pub(crate) use plan::{Ask, from_findings, plan};
+pub(crate) use replay::Replaying;
 pub(crate) use resume::resume;
 pub(crate) use rollback::rollback;
 pub(crate) use status::status;

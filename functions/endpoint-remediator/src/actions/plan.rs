@@ -10,6 +10,7 @@ use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
 use super::news;
+use super::replay::{Replaying, replay};
 use crate::app::{App, Call};
 use crate::asked;
 use crate::audit::What;
@@ -17,7 +18,7 @@ use crate::change::Change;
 use crate::config::Config;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, Place, Plan, Promise, Sealed, Wanted};
+use crate::plan::{self, Commands, Place, Plan, PlanError, Promise, Sealed, Wanted};
 use crate::preflight::{Evidence, codes};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
@@ -39,10 +40,14 @@ pub(crate) async fn from_findings(
             Err(reason) => ignored.push(reason),
             Ok(wanted) => {
                 for (request, promise) in wanted {
-                    let wanted = Wanted::Endpoints(request);
-                    plans.push(
-                        Box::pin(plan(app, wanted, None, &promise, Format::Text, call)).await?,
-                    );
+                    let ask = Ask {
+                        wanted: Wanted::Endpoints(request),
+                        requested_by: None,
+                        promise,
+                        format: Format::Text,
+                        replaying: Replaying::within(call, Some(finding.day), (app.clock)()),
+                    };
+                    plans.push(Box::pin(plan(app, ask, call)).await?);
                 }
             }
         }
@@ -53,6 +58,15 @@ pub(crate) async fn from_findings(
     Ok(json!({"plans": plans, "ignored": ignored}))
 }
 
+/// What is planned, for whom, and on which days' flows it is replayed.
+pub(crate) struct Ask {
+    pub(crate) wanted: Wanted,
+    pub(crate) requested_by: Option<String>,
+    pub(crate) promise: Promise,
+    pub(crate) format: Format,
+    pub(crate) replaying: Replaying,
+}
+
 /// What a plan is made from.
 struct Observed {
     snapshot: Snapshot,
@@ -61,15 +75,24 @@ struct Observed {
     requested_by: Option<String>,
 }
 
-/// Plans one request. The same request on the same world is the same plan, told once.
-pub(crate) async fn plan(
-    app: &App,
-    wanted: Wanted,
-    requested_by: Option<&str>,
-    promise: &Promise,
-    format: Format,
-    call: &Call,
-) -> Result<Value, Failure> {
+impl Observed {
+    fn make(&self, place: &Place, wanted: &Wanted, attempt: u32) -> Result<Sealed, PlanError> {
+        let nothing_asked = Evidence::default();
+        let evidence = self.evidence.as_ref().unwrap_or(&nothing_asked);
+        let sealed = wanted.make(place, &self.snapshot, evidence, attempt)?;
+        sealed.asked_by(self.requested_by.as_deref())
+    }
+}
+
+/// Plans one request. The same request on the same world, replayed on the same days, is the same plan, told once.
+pub(crate) async fn plan(app: &App, ask: Ask, call: &Call) -> Result<Value, Failure> {
+    let Ask {
+        wanted,
+        requested_by,
+        promise,
+        format,
+        replaying,
+    } = ask;
     let (wanted, scope) = wanted.normalise()?;
     let place = app.place().await?;
     let ledger = app.ledger(&place);
@@ -81,20 +104,26 @@ pub(crate) async fn plan(
     let observed = Observed {
         snapshot,
         evidence,
-        requested_by: requested_by.map(str::to_owned),
+        requested_by,
     };
-    let (sealed, known) = next_attempt(&ledger, &place, &wanted, &observed).await?;
-    if sealed.plan.steps.is_empty() {
+    let draft = observed.make(&place, &wanted, 0)?.plan;
+    if draft.steps.is_empty() {
         return Ok(
-            json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": sealed.plan.left_alone}),
+            json!({"state": "nothing_to_do", "vpc_id": scope.vpc_id, "why": draft.left_alone}),
         );
     }
-    refuse_too_many(&sealed.plan, &observed.snapshot, &app.config)?;
+    refuse_too_many(&draft, &observed.snapshot, &app.config)?;
+    let flows = replay(app, (&place, &observed.snapshot), &draft, replaying).await;
+    let make = |attempt| {
+        let sealed = observed.make(&place, &wanted, attempt)?;
+        sealed.with_replay(flows.clone())
+    };
+    let (sealed, known) = next_attempt(&ledger, make).await?;
     let emitted = emit::emit((&sealed).into(), format)?;
     let (summary, is_new) = match known {
         Some(summary) => (summary.item, false),
         None => (
-            write(app, &ledger, &sealed, &observed, promise, call).await?,
+            write(app, &ledger, &sealed, &observed, &promise, call).await?,
             true,
         ),
     };
@@ -105,6 +134,7 @@ pub(crate) async fn plan(
         "state": word(summary.state),
         "new": is_new,
         "steps": sealed.plan.steps.iter().map(|step| step.change.to_string()).collect::<Vec<_>>(),
+        "replay": sealed.plan.replay,
         "text": text,
         "summary": summary,
     });
@@ -159,16 +189,11 @@ pub(super) async fn give_out(
 /// has a hash and tokens of its own.
 async fn next_attempt(
     ledger: &Ledger,
-    place: &Place,
-    wanted: &Wanted,
-    observed: &Observed,
+    make: impl Fn(u32) -> Result<Sealed, PlanError>,
 ) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
     let mut attempt = 0;
-    let nothing_asked = Evidence::default();
-    let evidence = observed.evidence.as_ref().unwrap_or(&nothing_asked);
     loop {
-        let sealed = wanted.make(place, &observed.snapshot, evidence, attempt)?;
-        let sealed = sealed.asked_by(observed.requested_by.as_deref())?;
+        let sealed = make(attempt)?;
         let known = ledger.summary(&sealed.id).await?;
         let finished = known.as_ref().is_some_and(|summary| {
             matches!(
@@ -297,6 +322,7 @@ fn alert(summary: &PlanSummary, text: &str) -> Result<Alert, Failure> {
 mod tests {
     use super::*;
     use crate::model;
+    use crate::plan::Place;
 
     #[test]
     fn the_summary_of_a_new_plan_is_the_golden_one() {

@@ -4,6 +4,7 @@
 //! sends DryRun: that checks permission only and is no plan.
 
 mod change;
+mod clients;
 mod convert;
 mod observe;
 mod surroundings;

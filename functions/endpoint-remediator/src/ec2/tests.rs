@@ -15,11 +15,11 @@ use crate::preflight::Read;
 use crate::preflight::evidence::Room;
 use crate::snapshot::EndpointState;
 
-fn answer(status: u16, body: &str) -> HttpResponse {
+pub(super) fn answer(status: u16, body: &str) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), body.to_owned().into())
 }
 
-fn refusal(code: &str) -> HttpResponse {
+pub(super) fn refusal(code: &str) -> HttpResponse {
     let error = format!("<Error><Code>{code}</Code><Message>as AWS words it</Message></Error>");
     let body = format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>");
     answer(400, &body)
@@ -27,13 +27,20 @@ fn refusal(code: &str) -> HttpResponse {
 
 /// As `mock_client!` makes it, which needs the SDK's feature `test-util`: another feature set for the whole build.
 fn ec2(rule: &Rule) -> Ec2 {
+    ec2_with(&[rule])
+}
+
+pub(super) fn ec2_with(rules: &[&Rule]) -> Ec2 {
     let answers = MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny);
+    let answers = rules
+        .iter()
+        .fold(answers, |answers, rule| answers.with_rule(rule));
     let config = aws_sdk_ec2::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .http_client(create_mock_http_client())
-        .interceptor(answers.with_rule(rule))
+        .interceptor(answers)
         .build();
     Ec2::new(Client::from_conf(config), "us-east-1")
 }

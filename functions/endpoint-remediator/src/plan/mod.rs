@@ -20,6 +20,7 @@ use tollkeeper::prices::{self, UnknownRegion};
 use crate::change::Step;
 use crate::policy::PolicyAsk;
 use crate::preflight::{Evidence, Unknown};
+use crate::replay::Replay;
 use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
 pub(crate) use interface::group_name;
@@ -68,6 +69,9 @@ pub(crate) struct Plan {
     /// Who says to have asked for it, as approvals name people; absent where a finding did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) requested_by: Option<String>,
+    /// What it does to the flows of past days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replay: Option<Replay>,
 }
 
 /// Why no plan can be made.
@@ -152,6 +156,19 @@ impl Sealed {
                 ..self.plan
             }),
         }
+    }
+
+    /// The same plan with what it does to the flows of past days, which an approval then binds too. Flows that would break
+    /// have to be accepted by their code, as what is not known.
+    pub(crate) fn with_replay(self, replay: Replay) -> Result<Self, PlanError> {
+        let mut unknowns = self.plan.unknowns;
+        unknowns.extend(replay.to_accept());
+        unknowns.sort();
+        seal(Plan {
+            replay: Some(replay),
+            unknowns,
+            ..self.plan
+        })
     }
 }
 
@@ -265,6 +282,7 @@ pub(crate) fn make(
         unknowns,
         evidence_hash: Some(evidence.hash()?),
         requested_by: None,
+        replay: None,
     })
 }
 

@@ -95,6 +95,7 @@ pub(crate) fn make_policies(
         unknowns: Vec::new(),
         evidence_hash: None,
         requested_by: None,
+        replay: None,
         request,
     })
 }

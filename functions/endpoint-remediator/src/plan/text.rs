@@ -9,6 +9,7 @@ use tollkeeper::prices;
 use super::{Plan, Sealed};
 use crate::change::Change;
 use crate::preflight::codes;
+use crate::replay;
 
 /// What a finding promised of the remedy, where the plan came from one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +36,11 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
     head(&mut out, sealed, promise);
     section(&mut out, "What it does, in this order", &steps(plan));
     section(&mut out, "The policies", &policies(plan));
+    section(
+        &mut out,
+        "What the flow logs of past days say",
+        &replayed(plan),
+    );
     section(
         &mut out,
         "What to expect meanwhile",
@@ -168,6 +174,15 @@ fn pretty(policy: &str) -> Vec<String> {
 
 fn bullets(lines: &[String]) -> Vec<String> {
     lines.iter().map(|line| format!("- {line}")).collect()
+}
+
+fn replayed(plan: &Plan) -> Vec<String> {
+    let Some(replay) = &plan.replay else {
+        return Vec::new();
+    };
+    let mut lines = replay::headline(replay, &plan.request.services);
+    lines.extend(bullets(&replay::details(replay)));
+    lines
 }
 
 fn undo(sealed: &Sealed, commands: &Commands) -> String {

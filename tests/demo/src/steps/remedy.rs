@@ -218,6 +218,7 @@ async fn remediator(story: &Story) -> Result<Function, Failure> {
         .env("LEDGER_TABLE", &story.world.ledger_table)
         .env("ALERT_TOPIC_ARN", &story.world.topic_arn)
         .env("LEASE_SECONDS", LEASE)
+        .env("FLOW_LOGS_LOCATION", story.world.flow_logs_location())
         // A day of the story takes a second: what is applied is verified at once.
         .env("SOAK_MINUTES", "0");
     Ok(function.timeout(PATIENCE).start().await?)

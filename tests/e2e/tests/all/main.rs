@@ -16,6 +16,7 @@ mod nights;
 mod policies;
 mod preflight;
 mod remediation;
+mod replay;
 mod runbook;
 mod samples;
 mod support;

@@ -32,9 +32,12 @@ impl Engine {
     }
 
     pub(crate) async fn with(story: &Story, settings: &[(&str, &str)]) -> Self {
+        let location = story.world.flow_logs_location();
         let mut all = vec![
             ("LEDGER_TABLE", story.world.ledger_table.as_str()),
             ("ALERT_TOPIC_ARN", &story.world.topic_arn),
+            ("FLOW_LOGS_LOCATION", &location),
+            ("IP_RANGES", story.ranges.to_str().unwrap()),
         ];
         all.extend_from_slice(settings);
         let settings = all;

@@ -1,0 +1,146 @@
+//! Replays the flow logs of the last days against a plan that is about to be kept.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tollkeeper::time::Day;
+
+use crate::app::{App, Call};
+use crate::flow_logs::FlowLogs;
+use crate::plan::{Place, Plan};
+use crate::replay::{After, Clients, Files, Judge, Replay, Watch, one_vantage};
+use crate::snapshot::Snapshot;
+
+/// Which days are replayed, and how long that may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Replaying {
+    /// The last day.
+    until: Day,
+    /// When the last file may be begun.
+    stop_at: Timestamp,
+}
+
+impl Replaying {
+    /// Days up to `day` (of a finding), or else up to the last complete one. Reading takes at most half of the time that
+    /// is left: the plan must be kept afterwards, and one finding may ask for several.
+    pub(crate) fn within(call: &Call, day: Option<Day>, now: Timestamp) -> Self {
+        let left = call.stop_at().duration_since(now);
+        let last = Day::of(now).plus(-1);
+        Self {
+            until: day.unwrap_or(last),
+            stop_at: now.saturating_add(left / 2).unwrap_or(now),
+        }
+    }
+}
+
+/// What the plan does to the flows of those days. What cannot be read is said, and no reason to plan nothing.
+pub(super) async fn replay(
+    app: &App,
+    (place, snapshot): (&Place, &Snapshot),
+    plan: &Plan,
+    replaying: Replaying,
+) -> Replay {
+    if plan.policy.is_some() {
+        return Replay::NotDone(
+            "Flow logs name no principal, so a policy cannot be replayed".to_owned(),
+        );
+    }
+    let Some(logs) = &app.flow_logs else {
+        return Replay::NotDone("There are no flow logs to replay (FLOW_LOGS_LOCATION)".to_owned());
+    };
+    let clients = match app.ec2.clients(&snapshot.vpc.id).await {
+        Ok(clients) => clients,
+        Err(error) => {
+            tracing::warn!(%error, "flow logs are not replayed");
+            let (operation, code) = (error.operation, error.code);
+            return Replay::NotDone(format!(
+                "The clients of the VPC could not be read (ec2:{operation}: {code})"
+            ));
+        }
+    };
+    days(app, logs, (place, snapshot, &clients), plan, replaying).await
+}
+
+async fn days(
+    app: &App,
+    logs: &FlowLogs,
+    (place, snapshot, clients): (&Place, &Snapshot, &Clients),
+    plan: &Plan,
+    replaying: Replaying,
+) -> Replay {
+    let after = After::of(plan, snapshot);
+    let (gateways, interfaces) = after.services();
+    let watch = Arc::new(Watch::new(
+        (&snapshot.vpc.id, &snapshot.vpc.cidrs),
+        &place.region,
+        clients.gateways.iter().cloned().collect(),
+        (&gateways, &interfaces),
+        logs.ranges.clone(),
+    ));
+    let mut judge = Judge::new(after, &watch, clients);
+    let mut files = Files::default();
+    let go_on = || (app.clock)() < replaying.stop_at;
+    // The newest first: should time run out, the oldest are missing.
+    for back in 0..i64::from(app.config.replay_days) {
+        let day = replaying.until.plus(-back);
+        let read = match logs.day(place, &watch, day, &go_on).await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(%error, %day, "flow logs are not replayed");
+                let (operation, code) = (error.operation, error.code);
+                return Replay::NotDone(format!(
+                    "The flow logs of {day} could not be read ({operation}: {code})"
+                ));
+            }
+        };
+        if read.files == 0 {
+            judge.day_without_files(day);
+            continue;
+        }
+        files.all += read.files as u64;
+        files.broken += read.unread_files as u64;
+        files.left += read.left_files as u64;
+        judge.day(day, &one_vantage(&watch.gateways, read.logs));
+    }
+    if files.all == 0 {
+        return Replay::NotDone(format!(
+            "There are no flow-log files of the {} day(s) to {} in s3://{}/{}",
+            app.config.replay_days, replaying.until, logs.location.bucket, logs.location.prefix
+        ));
+    }
+    tracing::info!(files = files.all, left = files.left, "flow logs replayed");
+    Replay::Done(Box::new(judge.report(files)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn within(deadline: Timestamp, day: Option<&str>) -> Replaying {
+        let call = Call {
+            request_id: "r-1".to_owned(),
+            deadline,
+        };
+        let day = day.map(|day| day.parse().unwrap());
+        Replaying::within(&call, day, at("2026-10-14T09:00:00Z"))
+    }
+
+    #[test]
+    fn complete_days_before_today_or_those_up_to_the_findings() {
+        let until = |day| within(Timestamp::MAX, day).until.to_string();
+        assert_eq!(until(None), "2026-10-13");
+        assert_eq!(until(Some("2026-10-11")), "2026-10-11");
+    }
+
+    #[test]
+    fn reading_takes_half_of_the_time_that_is_left() {
+        let stop = within(at("2026-10-14T09:15:05Z"), None).stop_at;
+        assert_eq!(stop, at("2026-10-14T09:07:30Z"));
+        let none_left = within(at("2026-10-14T09:00:00Z"), None).stop_at;
+        assert!(none_left < at("2026-10-14T09:00:00Z"));
+    }
+}
