@@ -22,6 +22,10 @@ pub struct PlanRequest {
     /// Give routes to gateway endpoints to these tables only; empty for every private table of the VPC.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route_tables: Vec<String>,
+    /// IPv4 ranges outside the VPC whose names resolve through it (an inbound resolver, shared rules): endpoints' groups
+    /// admit them too, since private DNS moves them as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolving_networks: Vec<String>,
     /// Kafka pollers whose traffic should reach the endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kafka_pollers: Vec<KafkaPollers>,

@@ -10,7 +10,7 @@ use tollkeeper::services::IpRanges;
 use tollkeeper::telemetry::wall_clock;
 use tollkeeper::time::Day;
 
-use crate::audit::{Asked, Event, What};
+use crate::audit::{self, Asked, Event, What};
 use crate::caller::{Caller, IdentityError};
 use crate::config::Config;
 use crate::ec2::Ec2;
@@ -120,8 +120,9 @@ impl App {
     pub(crate) async fn note_refusal(&self, asked: Asked, failure: &Failure, call: &Call) {
         let what = What::Refused {
             action: asked.action,
+            by: None,
             error_type: failure.fault_type().to_owned(),
-            error: chain(failure),
+            error: audit::short(&chain(failure)),
         };
         let event = self.event(call, asked.plan_id.as_deref(), what);
         let noted = async {

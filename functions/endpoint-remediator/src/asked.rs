@@ -33,6 +33,7 @@ pub(crate) fn plans(
                 services: Vec::new(),
                 kafka_pollers: Vec::new(),
                 route_tables: Vec::new(),
+                resolving_networks: Vec::new(),
                 incident_id: Some(finding.incident_id.clone()),
             };
             (empty, Promise::default())

@@ -44,6 +44,9 @@ pub(crate) enum What {
         /// What was asked for; absent where the request was not understood.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         action: Option<String>,
+        /// Account and unique id, where IAM told the function.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         error_type: String,
         error: String,
     },
@@ -56,13 +59,20 @@ pub(crate) struct Asked {
     pub(crate) plan_id: Option<String>,
 }
 
+/// A name that nobody has checked yet: its plain characters, at most 40.
+pub(crate) fn plain(text: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.chars().filter(is_plain).take(40).collect()
+}
+
+/// The begin of a message; some repeat what was asked for, whatever its length.
+pub(crate) fn short(text: &str) -> String {
+    text.chars().take(1_000).collect()
+}
+
 impl Asked {
     pub(crate) fn of(event: &Value) -> Self {
-        let text = |name: &str| {
-            let found = event.get(name)?.as_str()?;
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            Some(found.chars().filter(|c| is_plain(*c)).take(40).collect())
-        };
+        let text = |name: &str| event.get(name)?.as_str().map(plain);
         Self {
             action: text("action"),
             plan_id: text("plan_id"),
@@ -115,11 +125,15 @@ fn of_event(event: &Event) -> Line {
         }
         What::Refused {
             action,
+            by,
             error_type,
             error,
         } => {
             let action = action.as_deref().unwrap_or("a request");
-            format!("refused {action} ({error_type}): {error}")
+            let by = by
+                .as_ref()
+                .map_or_else(String::new, |by| format!(" to {by}"));
+            format!("refused {action}{by} ({error_type}): {error}")
         }
     };
     Line {
@@ -178,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_has_checked_is_bounded() {
+        let asked =
+            Asked::of(&serde_json::json!({"action": "apply\n", "plan_id": "x".repeat(9_000)}));
+        assert_eq!(asked.action.as_deref(), Some("apply"));
+        assert_eq!(asked.plan_id.map(|id| id.len()), Some(40));
+        assert_eq!(Asked::of(&serde_json::json!(["apply"])).action, None);
+        assert_eq!(short(&"é".repeat(2_000)).chars().count(), 1_000);
+    }
+
+    #[test]
     fn a_day_says_who_approved_what_what_was_done_and_what_was_there_before() {
         let change = Change::CreateGatewayEndpoint {
             service: "s3".to_owned(),
@@ -227,6 +251,7 @@ mod tests {
                 "2026-10-15T07:00:00Z",
                 What::Refused {
                     action: Some("apply".to_owned()),
+                    by: None,
                     error_type: "Approval.Expired".to_owned(),
                     error: "the approval expired".to_owned(),
                 },

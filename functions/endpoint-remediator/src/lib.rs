@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_action_is_answered_before_anything_is_called() {
+    async fn an_unknown_action_is_answered_where_nothing_can_be_called() {
         let config = Config::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
         let function = EndpointRemediator::new(config, &sdk(), None);
         let event = include_str!("../../../events/endpoint-remediator/unknown-action.json");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_approval_without_identity_is_answered_before_anything_is_called() {
+    async fn an_approval_without_identity_is_answered_where_nothing_can_be_called() {
         let config = ApprovalConfig::from_settings(&Settings::from_pairs(&SETTINGS)).unwrap();
         let function = EndpointApproval::new(config, &sdk());
         let event = include_str!("../../../events/endpoint-approval/no-identity.json");

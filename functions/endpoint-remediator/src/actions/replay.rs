@@ -8,7 +8,7 @@ use tollkeeper::time::Day;
 use crate::app::{App, Call};
 use crate::flow_logs::FlowLogs;
 use crate::plan::{Place, Plan};
-use crate::replay::{After, Clients, Files, Judge, Replay, Watch, one_vantage};
+use crate::replay::{After, Clients, DaySeen, Files, Judge, Replay, Watch, one_vantage};
 use crate::snapshot::Snapshot;
 
 /// Which days are replayed, and how long that may take.
@@ -93,14 +93,16 @@ async fn days(
                 ));
             }
         };
-        if read.files == 0 {
-            judge.day_without_files(day);
-            continue;
-        }
         files.all += read.files as u64;
         files.broken += read.unread_files as u64;
         files.left += read.left_files as u64;
-        judge.day(day, &one_vantage(&watch.gateways, read.logs));
+        let seen = one_vantage(&watch.gateways, read.logs);
+        // The next day's first files belong to it too: that there are files says little.
+        if seen == DaySeen::default() && read.unread_files + read.left_files == 0 {
+            judge.day_without_flows(day);
+        } else {
+            judge.day(day, &seen);
+        }
     }
     if files.all == 0 {
         return Replay::NotDone(format!(

@@ -28,7 +28,7 @@ pub(crate) struct Approval {
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    approver: String,
+    pub(super) approver: String,
     arn: String,
 }
 

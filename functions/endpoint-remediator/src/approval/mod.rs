@@ -11,13 +11,14 @@ use aws_config::SdkConfig;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tollkeeper::aws::{Put, Table, TableError, Versioned};
+use tollkeeper::aws::{Condition, Put, Table, TableError, Versioned};
 use tollkeeper::canonical;
 use tollkeeper::error::{Fault, report};
 use tollkeeper::ledger;
 use tollkeeper::plan::ApprovalRequest;
 use tollkeeper::telemetry::wall_clock;
 
+use crate::audit;
 use crate::config::ApprovalConfig;
 use crate::preflight::{Unknown, codes};
 pub(crate) use decide::Approval;
@@ -28,6 +29,7 @@ use decide::{Bound, Known, Refusal, Rules, Write, identity, request};
 pub struct EndpointApproval {
     config: ApprovalConfig,
     table: Table,
+    region: String,
 }
 
 /// What cannot be answered to a person: it was no Function URL call, or the ledger failed.
@@ -76,7 +78,11 @@ impl EndpointApproval {
     /// Builds the client; calls nothing yet.
     pub fn new(config: ApprovalConfig, sdk: &SdkConfig) -> Self {
         let table = Table::new(aws_sdk_dynamodb::Client::new(sdk), &config.ledger_table);
-        Self { config, table }
+        Self {
+            config,
+            table,
+            region: sdk.region().map(ToString::to_string).unwrap_or_default(),
+        }
     }
 
     /// Answers one Function URL event (payload 2.0) with `statusCode` and `body`.
@@ -102,6 +108,7 @@ impl EndpointApproval {
             Err(refusal) => {
                 let (error_type, error_message) = (refusal.fault_type(), refusal.to_string());
                 tracing::warn!(error_type, error_message, "approval refused");
+                self.note_refusal(event, &refusal).await;
                 let body = json!({"errorType": error_type, "errorMessage": error_message});
                 Ok(reply(refusal.status(), &body))
             }
@@ -123,6 +130,42 @@ impl EndpointApproval {
             Err(refusal) => Ok(Err(refusal)),
             Ok(Write::Nothing(approval)) => Ok(Ok(approval)),
             Ok(Write::Over { version, approval }) => self.write(version, approval).await,
+        }
+    }
+
+    /// A refusal leaves a trace in the audit trail. That it could not be written does not change the answer.
+    async fn note_refusal(&self, event: &Value, refusal: &Refusal) {
+        let text = |path: &str| {
+            event
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        // Lambda writes both; the account is the function's own.
+        let (account, request_id) = (
+            text("/requestContext/accountId"),
+            text("/requestContext/requestId"),
+        );
+        let noted = audit::Event {
+            at: wall_clock(),
+            request_id: request_id.to_owned(),
+            plan_id: request(event)
+                .ok()
+                .map(|asked| audit::plain(&asked.plan_id)),
+            what: audit::What::Refused {
+                action: Some("approve".to_owned()),
+                by: identity(event).ok().map(|who| who.approver),
+                error_type: refusal.fault_type().to_owned(),
+                error: audit::short(&refusal.to_string()),
+            },
+        };
+        let key = ledger::audit(account, &self.region, noted.at, request_id);
+        if let Err(error) = self
+            .table
+            .put(&key.pk, &key.sk, &noted, &Condition::Always)
+            .await
+        {
+            tracing::warn!(error = %error, "refusal not written to the audit trail");
         }
     }
 

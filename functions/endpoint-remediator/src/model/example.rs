@@ -139,6 +139,7 @@ pub(crate) fn request() -> PlanRequest {
         vpc_id: "vpc-1".to_owned(),
         services: ["sts", "s3", "lambda"].map(str::to_owned).to_vec(),
         route_tables: Vec::new(),
+        resolving_networks: Vec::new(),
         kafka_pollers: vec![KafkaPollers {
             subnets: vec!["subnet-private-a".to_owned(), "subnet-private-b".to_owned()],
             security_group: "sg-pollers".to_owned(),

@@ -369,6 +369,7 @@ impl Tape {
             vpc_id: network.vpc.id.clone(),
             services,
             route_tables: Vec::new(),
+            resolving_networks: Vec::new(),
             kafka_pollers: (0..count).map(&mut pollers).collect(),
             incident_id: None,
         }

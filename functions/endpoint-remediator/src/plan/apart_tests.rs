@@ -84,3 +84,41 @@ fn only_the_tables_that_were_asked_for_get_routes() {
     let unknown = plan_of(&model::snapshot(), &["rtb-9"]).unwrap_err();
     insta::assert_snapshot!(unknown, @"VPC vpc-1 has no route table `rtb-9`: expected one that lives in it");
 }
+
+#[test]
+fn networks_that_resolve_through_the_vpc_are_let_in_where_they_are_named() {
+    let request = PlanRequest {
+        resolving_networks: vec!["10.8.0.0/16".to_owned()],
+        ..model::request()
+    };
+    let (request, _) = normalise(request).unwrap();
+    let place = Place {
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+    };
+    let plan = make(
+        &place,
+        &request,
+        &model::snapshot(),
+        &Evidence::default(),
+        0,
+    );
+    let plan = plan.unwrap().plan;
+    let rules = plan.steps.iter().filter(|step| {
+        let Change::Allow { port, peer, .. } = &step.change else {
+            return false;
+        };
+        *port == 443 && peer.to_string() == "10.8.0.0/16"
+    });
+    assert_eq!(rules.count(), 2, "at both endpoints");
+    let said = plan
+        .warnings
+        .iter()
+        .any(|text| text.ends_with("own ranges and 10.8.0.0/16"));
+    assert!(said, "{:?}", plan.warnings);
+    let odd = PlanRequest {
+        resolving_networks: vec!["10.8.0.0".to_owned()],
+        ..model::request()
+    };
+    insta::assert_snapshot!(normalise(odd).unwrap_err(), @"resolving_networks `10.8.0.0` is wrong: expected an IPv4 range such as 10.8.0.0/16");
+}

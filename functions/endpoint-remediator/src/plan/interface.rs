@@ -92,7 +92,8 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
         name,
         service: service.to_owned(),
     });
-    for cidr in &snapshot.vpc.cidrs {
+    let others = &draft.request.resolving_networks;
+    for cidr in snapshot.vpc.cidrs.iter().chain(others) {
         draft.step(allow(
             &group,
             Direction::Ingress,
@@ -122,11 +123,14 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
         endpoint_id: None,
         zones,
     });
-    draft.warn(
+    let beside = match others.as_slice() {
+        [] => " only".to_owned(),
+        others => format!(" and {}", others.join(", ")),
+    };
+    draft.warn(format!(
         "Private DNS moves every client of the VPC, and of networks that resolve through it, to the endpoint; the \
-         endpoint's group admits the VPC's own ranges only"
-            .to_owned(),
-    );
+         endpoint's group admits the VPC's own ranges{beside}"
+    ));
     Ok(endpoint)
 }
 

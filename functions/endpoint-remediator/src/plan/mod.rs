@@ -211,6 +211,13 @@ pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope)
     }
     request.services.sort();
     request.services.dedup();
+    let is_odd = |text: &&String| crate::reach::range(text).is_none();
+    if let Some(odd) = request.resolving_networks.iter().find(is_odd) {
+        let expected = "an IPv4 range such as 10.8.0.0/16";
+        return Err(wrong("resolving_networks", odd, expected));
+    }
+    request.resolving_networks.sort();
+    request.resolving_networks.dedup();
     request.route_tables.sort();
     request.route_tables.dedup();
     for pollers in &mut request.kafka_pollers {

@@ -107,6 +107,7 @@ fn request(ask: &PolicyAsk) -> PlanRequest {
         services: ask.services.clone(),
         kafka_pollers: Vec::new(),
         route_tables: Vec::new(),
+        resolving_networks: Vec::new(),
         incident_id: None,
     }
 }

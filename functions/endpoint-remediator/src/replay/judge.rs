@@ -71,7 +71,7 @@ pub(crate) struct Judge<'a> {
     directory: Directory<'a>,
     groups: BTreeMap<&'a str, &'a Group>,
     days: Vec<Day>,
-    days_without_files: Vec<Day>,
+    days_without_flows: Vec<Day>,
     seen: Sum,
     fine: Sum,
     unaffected: Sum,
@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
             directory: Directory::of(&clients.interfaces),
             groups: groups.map(|group| (group.id.as_str(), group)).collect(),
             days: Vec::new(),
-            days_without_files: Vec::new(),
+            days_without_flows: Vec::new(),
             seen: Sum::default(),
             fine: Sum::default(),
             unaffected: Sum::default(),
@@ -110,10 +110,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Takes note of a day of which nothing lies there.
-    pub(crate) fn day_without_files(&mut self, day: Day) {
+    /// Takes note of a day of which no flow was recorded.
+    pub(crate) fn day_without_flows(&mut self, day: Day) {
         self.days.push(day);
-        self.days_without_files.push(day);
+        self.days_without_flows.push(day);
     }
 
     /// Judges the flows of a day.
@@ -291,7 +291,7 @@ impl<'a> Judge<'a> {
     /// What was found.
     pub(crate) fn report(mut self, files: Files) -> Report {
         self.days.sort();
-        self.days_without_files.sort();
+        self.days_without_flows.sort();
         let mut broken: Vec<(Breaking, Sum)> =
             std::mem::take(&mut self.broken).into_iter().collect();
         broken.sort_by(|(one, its), (other, others)| (others, one).cmp(&(its, other)));
@@ -320,7 +320,7 @@ impl<'a> Judge<'a> {
                 Vec::new()
             },
             days: self.days,
-            days_without_files: self.days_without_files,
+            days_without_flows: self.days_without_flows,
             files,
             table: self.watch.table_date().map(str::to_owned),
             seen: self.seen,

@@ -24,6 +24,6 @@ pub(crate) use clients::{Clients, Interface};
 pub(crate) use flows::{DayFlows, FlowFold};
 pub(crate) use judge::Judge;
 pub(crate) use report::{Files, Replay};
-pub(crate) use vantage::one_vantage;
+pub(crate) use vantage::{DaySeen, one_vantage};
 pub(crate) use watch::Watch;
 pub(crate) use words::{details, headline};

@@ -24,9 +24,9 @@ pub(crate) enum Replay {
 pub(crate) struct Report {
     /// Complete UTC days, oldest first.
     pub(crate) days: Vec<Day>,
-    /// Those of them that no file is there of.
+    /// Those of them of which no flow was recorded: no files are there, or files of other days only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) days_without_files: Vec<Day>,
+    pub(crate) days_without_flows: Vec<Day>,
     pub(crate) files: Files,
     /// When AWS wrote the table of addresses that labels come from; absent where they are the logs' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -123,7 +123,7 @@ fn replay(plan: &Plan, snapshot: &Snapshot, clients: &Clients, days: &[Vec<Seen>
 }
 
 #[test]
-fn days_without_files_and_files_that_were_not_read_are_said() {
+fn days_without_flows_and_files_that_were_not_read_are_said() {
     let (plan, snapshot) = story();
     let clients = clients();
     let day = |day: &str| -> tollkeeper::time::Day { day.parse().unwrap() };
@@ -143,7 +143,7 @@ fn days_without_files_and_files_that_were_not_read_are_said() {
         ..DaySeen::default()
     };
     judge.day(day("2026-10-13"), &flows);
-    judge.day_without_files(day("2026-10-12"));
+    judge.day_without_flows(day("2026-10-12"));
     let report = judge.report(Files {
         all: 500,
         broken: 2,
@@ -151,7 +151,7 @@ fn days_without_files_and_files_that_were_not_read_are_said() {
     });
     insta::assert_snapshot!(read(&report), @r"
     In the 2 days to 2026-10-13, no flow from the VPC to lambda, s3, sts was recorded; 0 went elsewhere and stay as they are.
-    From 120 files of flow logs; a flow is a record of one direction and interval, counted at one place. Services by the log's own names: without AWS's address table the region of a far end is not known and taken to be this one. Of 2026-10-12 there are no files. 380 more were not read, for want of time: the figures are without them. 2 could not be read to their end. AWS skipped records 4 times: each may hide many flows. 1 line could not be read.
+    From 120 files of flow logs; a flow is a record of one direction and interval, counted at one place. Services by the log's own names: without AWS's address table the region of a far end is not known and taken to be this one. Of 2026-10-12 no flow was recorded. 380 more were not read, for want of time: the figures are without them. 2 could not be read to their end. AWS skipped records 4 times: each may hide many flows. 1 line could not be read.
     ");
 }
 

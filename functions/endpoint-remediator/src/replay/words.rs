@@ -87,10 +87,10 @@ fn method(report: &Report) -> String {
             report.unnamed.join(", ")
         ));
     }
-    if !report.days_without_files.is_empty() {
-        let days = report.days_without_files.iter().map(ToString::to_string);
+    if !report.days_without_flows.is_empty() {
+        let days = report.days_without_flows.iter().map(ToString::to_string);
         let days: Vec<String> = days.collect();
-        add(format!("Of {} there are no files.", days.join(", ")));
+        add(format!("Of {} no flow was recorded.", days.join(", ")));
     }
     if files.left > 0 {
         add(format!(

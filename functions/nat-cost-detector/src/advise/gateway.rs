@@ -174,6 +174,7 @@ fn advice(
             services: services.clone(),
             kafka_pollers: Vec::new(),
             route_tables: Vec::new(),
+            resolving_networks: Vec::new(),
             incident_id: situation.incident_id.map(str::to_owned),
         }),
         services,

@@ -135,6 +135,7 @@ fn interface_endpoints(leak: &Leak<'_>) -> Option<Advice> {
             services: services.clone(),
             kafka_pollers: kafka_pollers.unwrap_or_default(),
             route_tables: Vec::new(),
+            resolving_networks: Vec::new(),
             incident_id: incident_id.map(str::to_owned),
         }),
         services,

@@ -74,6 +74,7 @@ fn advice() -> impl Strategy<Value = Advice> {
             services: vec!["s3".to_owned()],
             kafka_pollers: Vec::new(),
             route_tables: Vec::new(),
+            resolving_networks: Vec::new(),
             incident_id: None,
         }),
     })

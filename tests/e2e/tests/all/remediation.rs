@@ -371,6 +371,7 @@ async fn what_is_set_apart_is_left_alone_and_a_day_can_be_read_again_afterwards(
     let plan = planned(&story, &detector, &engine).await;
     let refused = engine.act("apply", &plan).await.into_result().unwrap_err();
     assert!(refused.starts_with("Approval.Missing"), "{refused}");
+    engine.approve(&plan, "sha256:0000").await;
     engine.approve(&plan, &plan.plan_hash).await;
 
     // The owner of the network sets it apart while the plan waits.
@@ -425,6 +426,7 @@ async fn what_is_set_apart_is_left_alone_and_a_day_can_be_read_again_afterwards(
     let expected = [
         "planned, hash",
         "refused apply (Approval.Missing)",
+        "refused approve to 123456789012/AROAEXAMPLEID (Approval.Mismatch)",
         "approved by 123456789012/AROAEXAMPLEID",
         "refused apply (World.Moved)",
         "went from planned to applying",

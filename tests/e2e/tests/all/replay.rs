@@ -137,7 +137,7 @@ async fn a_plan_counts_every_flow_of_the_logs_and_names_the_client_that_it_would
     assert_eq!(replay["unknown"].as_array().unwrap().len(), 0, "{replay}");
     assert_eq!(replay["days"].as_array().unwrap().len(), 3);
     assert_eq!(
-        replay["days_without_files"],
+        replay["days_without_flows"],
         serde_json::json!(["2026-10-11"])
     );
     let text = clean["text"].as_str().unwrap();

@@ -131,6 +131,7 @@ fn plan(standing: Standing<'_>, vpc_id: &str, services: &[String]) -> Option<Pla
         services: services.to_vec(),
         kafka_pollers: Vec::new(),
         route_tables: Vec::new(),
+        resolving_networks: Vec::new(),
         incident_id: None,
     })
 }
