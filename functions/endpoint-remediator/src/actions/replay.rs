@@ -53,7 +53,7 @@ pub(super) async fn replay(
         Err(error) => {
             tracing::warn!(%error, "flow logs are not replayed");
             let (operation, code) = (error.operation, error.code);
-            return Replay::NotDone(format!(
+            return Replay::Unread(format!(
                 "The clients of the VPC could not be read (ec2:{operation}: {code})"
             ));
         }
@@ -88,7 +88,7 @@ async fn days(
             Err(error) => {
                 tracing::warn!(%error, %day, "flow logs are not replayed");
                 let (operation, code) = (error.operation, error.code);
-                return Replay::NotDone(format!(
+                return Replay::Unread(format!(
                     "The flow logs of {day} could not be read ({operation}: {code})"
                 ));
             }

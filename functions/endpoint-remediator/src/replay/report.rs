@@ -12,8 +12,10 @@ pub(super) const MOST_LISTED: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Replay {
-    /// Nothing was replayed, so how many flows would break is unknown; and why.
+    /// There is nothing to replay, so how many flows would break is unknown; and why.
     NotDone(String),
+    /// There are flow logs, and they could not be read: whoever approves accepts that.
+    Unread(String),
     Done(Box<Report>),
 }
 
@@ -112,7 +114,7 @@ impl Replay {
     /// What was found, if anything was replayed.
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
-            Self::NotDone(_) => None,
+            Self::NotDone(_) | Self::Unread(_) => None,
             Self::Done(report) => Some(report),
         }
     }

@@ -375,3 +375,15 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Replay>(&text).unwrap(), Replay::Done(Box::new(report)));
     }
 }
+
+#[test]
+fn flow_logs_that_could_not_be_read_have_to_be_accepted_and_none_at_all_need_not() {
+    let none = Replay::NotDone("There are no flow logs to replay (FLOW_LOGS_LOCATION)".to_owned());
+    assert_eq!(none.to_accept(), None);
+    let unread = Replay::Unread(
+        "The flow logs of 2026-10-13 could not be read (s3:GetObject: AccessDenied)".to_owned(),
+    );
+    let code = unread.to_accept().unwrap();
+    assert_eq!(code.code, "replay.unread");
+    insta::assert_snapshot!(code.what, @"The flow logs of 2026-10-13 could not be read (s3:GetObject: AccessDenied): how many flows would break was not found out");
+}

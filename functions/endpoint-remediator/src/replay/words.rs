@@ -8,10 +8,16 @@ use crate::preflight::Unknown;
 
 /// The code under which whoever approves accepts that flows break.
 const WOULD_BREAK: &str = "replay.would-break";
+/// The code under which whoever approves accepts that the flow logs could not be read.
+const UNREAD: &str = "replay.unread";
 
 impl Replay {
     /// What whoever approves has to accept of it.
     pub(crate) fn to_accept(&self) -> Option<Unknown> {
+        if let Self::Unread(why) = self {
+            let what = format!("{why}: how many flows would break was not found out");
+            return Some(Unknown::new(UNREAD, what));
+        }
         let broken = self.report()?.broken();
         (broken.flows > 0).then(|| {
             let flows = number(broken.flows);
@@ -26,7 +32,7 @@ impl Replay {
 /// What comes of it, in one breath; and how it was obtained.
 pub(crate) fn headline(replay: &Replay, services: &[String]) -> Vec<String> {
     let report = match replay {
-        Replay::NotDone(why) => {
+        Replay::NotDone(why) | Replay::Unread(why) => {
             return vec![format!("{why}: how many flows would break is unknown")];
         }
         Replay::Done(report) => report,
