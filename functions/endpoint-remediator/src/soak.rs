@@ -10,6 +10,7 @@
 //! Source: <https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-cloudwatch-metrics.html>
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde::Serialize;
@@ -79,6 +80,13 @@ impl Soak {
 
     pub(crate) fn is_over(self) -> bool {
         self.now >= self.until()
+    }
+
+    /// Whether what is read now shows the plan's own last writes: EC2 may lag behind them, and an absence that lags is no
+    /// reason to go back (ADR 13).
+    pub(crate) fn is_settled(self, lag: Duration) -> bool {
+        let settled = self.applied_at.checked_add(lag);
+        settled.is_ok_and(|settled| self.now >= settled)
     }
 
     /// The whole periods between the apply and now, or the end of the soak; `None` while there is none yet.
@@ -250,6 +258,13 @@ mod tests {
         );
         let (_, to) = window("2026-10-17T08:21:00Z");
         assert_eq!(to, "2026-10-15T09:00:00Z", "the soak ends at 09:02:10");
+    }
+
+    #[test]
+    fn nothing_is_judged_by_while_ec2_may_lag_behind_the_apply() {
+        let lag = Duration::from_secs(20);
+        assert!(!soak("2026-10-15T08:02:29Z").is_settled(lag));
+        assert!(soak("2026-10-15T08:02:30Z").is_settled(lag));
     }
 
     fn moved() -> (Journal, Snapshot) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tollkeeper::plan::{EndpointKind, PlanState};
 
-use super::{Case, locked, rollback};
+use super::{Case, PACE, locked, rollback};
 use crate::app::{App, Call};
 use crate::cloudwatch::{self, Subject};
 use crate::failure::{Failure, word};
@@ -42,7 +42,8 @@ pub(crate) async fn verify(app: &App, plan_id: &str, call: &Call) -> Result<Valu
     }
     let soak = soak_of(app, &case);
     let lost = soak::lost(&case.journal, &snapshot).join("; ");
-    if !lost.is_empty() && !soak.is_some_and(Soak::is_over) {
+    let is_judged = soak.is_some_and(|soak| soak.is_settled(PACE.lag) && !soak.is_over());
+    if !lost.is_empty() && is_judged {
         return go_back(app, &ledger, &case, call, lost).await;
     }
     if let Some(soak) = soak {
