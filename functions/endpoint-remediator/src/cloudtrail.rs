@@ -9,11 +9,12 @@ use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use jiff::{SignedDuration, Timestamp};
+use tollkeeper::aws::CallError;
 
-use crate::aws_error::code;
 use crate::preflight::Read;
 use crate::preflight::evidence::Callers;
 use crate::preflight::who::{self, event_source};
+use crate::unread::code;
 
 /// How far back events are read.
 const WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -71,7 +72,9 @@ async fn lookup(
             .max_results(50);
         let reply = match call.set_next_token(token).send().await {
             Ok(reply) => reply,
-            Err(error) => return Read::Unreadable(code("LookupEvents", &error)),
+            Err(error) => {
+                return Read::Unreadable(code(&CallError::of("cloudtrail:LookupEvents", &error)));
+            }
         };
         let events = reply.events().iter();
         let texts = events.filter_map(|event| event.cloud_trail_event());

@@ -9,7 +9,6 @@ mod app;
 mod approval;
 mod asked;
 mod audit;
-mod aws_error;
 mod caller;
 mod change;
 mod cloudtrail;
@@ -42,6 +41,7 @@ mod s3;
 mod snapshot;
 mod soak;
 mod store;
+mod unread;
 mod verify;
 
 use aws_config::SdkConfig;

@@ -2,10 +2,11 @@
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::types::{HostedZoneOwner, HostedZoneSummary, VpcRegion};
+use tollkeeper::aws::CallError;
 
-use crate::aws_error::code;
 use crate::preflight::Read;
 use crate::preflight::evidence::HostedZone;
+use crate::unread::code;
 
 /// Every zone associated with the VPC.
 pub(crate) async fn hosted_zones(
@@ -19,7 +20,12 @@ pub(crate) async fn hosted_zones(
         let call = call.vpc_id(vpc).vpc_region(VpcRegion::from(region));
         let reply = match call.set_next_token(token).send().await {
             Ok(reply) => reply,
-            Err(error) => return Read::Unreadable(code("ListHostedZonesByVPC", &error)),
+            Err(error) => {
+                return Read::Unreadable(code(&CallError::of(
+                    "route53:ListHostedZonesByVPC",
+                    &error,
+                )));
+            }
         };
         zones.extend(reply.hosted_zone_summaries.iter().map(zone));
         match reply.next_token {

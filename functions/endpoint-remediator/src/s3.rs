@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::Bucket;
 use futures::StreamExt;
+use tollkeeper::aws::CallError;
 
-use crate::aws_error::code;
 use crate::policy::{About, Move, narrowing};
 use crate::preflight::Read;
 use crate::preflight::evidence::{BucketPolicies, NarrowingBucket};
+use crate::unread::code;
 
 /// Policies read at once.
 const AT_ONCE: usize = 16;
@@ -30,7 +31,7 @@ pub(crate) async fn bucket_policies(
             .into_iter()
             .filter_map(|bucket| bucket.name)
             .collect(),
-        Err(error) => return Read::Unreadable(code("ListBuckets", &error)),
+        Err(error) => return Read::Unreadable(code(&CallError::of("s3:ListAllMyBuckets", &error))),
     };
     names.sort();
     let beyond = names.split_off(names.len().min(MOST));
@@ -68,10 +69,14 @@ async fn judge(
     let reply = match client.get_bucket_policy().bucket(bucket).send().await {
         Ok(reply) => reply,
         Err(error) => {
-            let code = code("GetBucketPolicy", &error);
-            // Without a policy, or gone since it was listed.
-            let is_none = matches!(code.as_str(), "NoSuchBucketPolicy" | "NoSuchBucket");
-            return if is_none { Ok(Vec::new()) } else { Err(code) };
+            let error = CallError::of("s3:GetBucketPolicy", &error);
+            // Without a policy, or gone since it was listed: that is known, and nothing to warn of.
+            let is_none = matches!(error.code.as_str(), "NoSuchBucketPolicy" | "NoSuchBucket");
+            return if is_none {
+                Ok(Vec::new())
+            } else {
+                Err(code(&error))
+            };
         }
     };
     let policy = reply.policy().unwrap_or_default();

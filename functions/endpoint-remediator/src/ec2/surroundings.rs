@@ -1,12 +1,13 @@
 //! Reading beside the snapshot, once for a plan: through which addresses a VPC leaves, and how many endpoints there are.
 
 use aws_sdk_ec2::types;
+use tollkeeper::aws::CallError;
 
 use super::{Ec2, filter};
-use crate::aws_error::code;
 use crate::preflight::Read;
 use crate::preflight::evidence::Room;
 use crate::preflight::quotas::{GATEWAY_ENDPOINTS_A_REGION, INTERFACE_ENDPOINTS_A_VPC, plenty};
+use crate::unread::code;
 
 impl Ec2 {
     /// Public addresses of the VPC's NAT gateways; private ones have none.
@@ -16,7 +17,9 @@ impl Ec2 {
         let found: Result<Vec<types::NatGateway>, _> = pages.items().send().try_collect().await;
         let gateways = match found {
             Ok(gateways) => gateways,
-            Err(error) => return Read::Unreadable(code("DescribeNatGateways", &error)),
+            Err(error) => {
+                return Read::Unreadable(code(&CallError::of("ec2:DescribeNatGateways", &error)));
+            }
         };
         let in_use = gateways.iter().filter(|gateway| {
             let state = gateway.state().map_or("", types::NatGatewayState::as_str);
@@ -52,7 +55,8 @@ impl Ec2 {
             .fold(call, |call, vpc| call.filters(filter("vpc-id", vpc)));
         let found: Result<Vec<types::VpcEndpoint>, _> =
             call.into_paginator().items().send().try_collect().await;
-        let found = found.map_err(|error| code("DescribeVpcEndpoints", &error))?;
+        let found =
+            found.map_err(|error| code(&CallError::of("ec2:DescribeVpcEndpoints", &error)))?;
         let is_there = |endpoint: &&types::VpcEndpoint| {
             let state = endpoint.state().map_or("", types::State::as_str);
             !state.eq_ignore_ascii_case("deleted")
