@@ -22,7 +22,8 @@ use aws_sdk_ec2::operation::{
     revoke_security_group_ingress::RevokeSecurityGroupIngressOutput,
 };
 use aws_sdk_ec2::types::{
-    IpPermission, IpRange, NetworkInterface, SecurityGroup, State, VpcEndpoint, VpcEndpointType,
+    IpPermission, IpRange, NetworkInterface, SecurityGroup, State, UnsuccessfulItem,
+    UnsuccessfulItemError, VpcEndpoint, VpcEndpointType,
 };
 use aws_smithy_mocks::{
     MockResponse, MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock,
@@ -78,6 +79,8 @@ enum Call {
     UndoAllow,
     UndoGroup,
     UndoEndpoint,
+    /// The call succeeds, and says that nothing was deleted.
+    UndoEndpointInVain,
 }
 
 impl Call {
@@ -92,12 +95,16 @@ impl Call {
             Self::SetPolicy => "ModifyVpcEndpoint, policy",
             Self::UndoAllow => "RevokeSecurityGroupIngress, -Egress",
             Self::UndoGroup => "DeleteSecurityGroup",
-            Self::UndoEndpoint => "DeleteVpcEndpoints, also as `Unsuccessful`",
+            Self::UndoEndpoint => "DeleteVpcEndpoints",
+            Self::UndoEndpointInVain => "DeleteVpcEndpoints, as `Unsuccessful`",
         }
     }
 
     fn is_undo(self) -> bool {
-        matches!(self, Self::UndoAllow | Self::UndoGroup | Self::UndoEndpoint)
+        matches!(
+            self,
+            Self::UndoAllow | Self::UndoGroup | Self::UndoEndpoint | Self::UndoEndpointInVain
+        )
     }
 
     fn change(self) -> Change<Target> {
@@ -114,7 +121,7 @@ impl Call {
                 port: 443,
                 peer: Peer::Cidr("10.0.0.0/16".to_owned()),
             },
-            Self::CreateGateway | Self::UndoEndpoint => Change::CreateGatewayEndpoint {
+            Self::CreateGateway | Self::UndoEndpoint | Self::UndoEndpointInVain => Change::CreateGatewayEndpoint {
                 service: "s3".to_owned(),
             },
             Self::CreateInterface => Change::CreateInterfaceEndpoint {
@@ -207,6 +214,16 @@ const ROWS: &[(&str, Call, Fate)] = &[
     ),
     ("RequestLimitExceeded", Call::UndoEndpoint, Fate::Again),
     ("UnauthorizedOperation", Call::UndoEndpoint, Fate::Stays),
+    (
+        "RequestLimitExceeded",
+        Call::UndoEndpointInVain,
+        Fate::Again,
+    ),
+    (
+        "OperationNotPermitted",
+        Call::UndoEndpointInVain,
+        Fate::Stays,
+    ),
 ];
 
 /// The journal, without a ledger.
@@ -237,15 +254,36 @@ struct Desk {
     code: &'static str,
     refusals: usize,
     calls: Arc<AtomicUsize>,
+    /// A refused deletion succeeds as a call and names the code in its answer.
+    in_vain: bool,
 }
 
 impl Desk {
+    fn refuses(&self) -> bool {
+        self.calls.fetch_add(1, Ordering::Relaxed) < self.refusals
+    }
+
     fn answer<O, E>(&self, output: O) -> MockResponse<O, E> {
-        if self.calls.fetch_add(1, Ordering::Relaxed) < self.refusals {
+        if self.refuses() {
             MockResponse::Http(refusal(self.code))
         } else {
             MockResponse::Output(output)
         }
+    }
+
+    fn delete<E>(&self) -> MockResponse<DeleteVpcEndpointsOutput, E> {
+        let reply = DeleteVpcEndpointsOutput::builder();
+        if !self.in_vain {
+            return self.answer(reply.build());
+        }
+        let error = UnsuccessfulItemError::builder().code(self.code);
+        let entry = UnsuccessfulItem::builder().error(error.build()).build();
+        let entry = self.refuses().then_some(entry);
+        MockResponse::Output(
+            reply
+                .set_unsuccessful(Some(entry.into_iter().collect()))
+                .build(),
+        )
     }
 
     fn works(&self) -> bool {
@@ -279,6 +317,10 @@ fn changes(desk: &Desk) -> Vec<Rule> {
             mock!(Client::$call).then_compute_response(move |_| desk.answer($output))
         }};
     }
+    let delete = {
+        let desk = desk.clone();
+        mock!(Client::delete_vpc_endpoints).then_compute_response(move |_| desk.delete())
+    };
     let endpoint = || VpcEndpoint::builder().vpc_endpoint_id("vpce-new").build();
     vec![
         rule!(
@@ -291,10 +333,7 @@ fn changes(desk: &Desk) -> Vec<Rule> {
             modify_vpc_endpoint,
             ModifyVpcEndpointOutput::builder().build()
         ),
-        rule!(
-            delete_vpc_endpoints,
-            DeleteVpcEndpointsOutput::builder().build()
-        ),
+        delete,
         rule!(
             create_security_group,
             CreateSecurityGroupOutput::builder()
@@ -378,6 +417,7 @@ async fn run(
         code,
         refusals,
         calls: Arc::default(),
+        in_vain: call == Call::UndoEndpointInVain,
     };
     let network = ec2(&desk, call.is_undo());
     let (stage, journal) = (Stage::new(), Memory::default());
@@ -396,7 +436,7 @@ async fn run(
         let mut item = Entry::intend("plan-1", 1, change, PreImage::Absent, stage.now());
         let made = match call {
             Call::UndoGroup => Some("sg-new".to_owned()),
-            Call::UndoEndpoint => Some("vpce-new".to_owned()),
+            Call::UndoEndpoint | Call::UndoEndpointInVain => Some("vpce-new".to_owned()),
             _ => None,
         };
         item.done(made, stage.now());
