@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::civil::date;
+use local_cloud::events::{self, Caller, Request};
 use local_cloud::world::{World, WorldSettings};
 use local_cloud::{Function, LocalCloud, workspace};
 use serde_json::{Value, json};
@@ -178,18 +179,16 @@ impl Desk<'_> {
             "plan_id": summary["plan_id"], "plan_hash": summary["plan_hash"], "expires_at": expires_at.to_string(),
             "accept_unknown": summary.get("unknowns").cloned().unwrap_or_else(|| json!([])),
         });
-        let event = json!({
-            "version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {"content-type": "application/json"},
-            "requestContext": {
-                "accountId": "123456789012", "requestId": "r-1",
-                "http": {"method": "POST", "path": "/", "sourceIp": "198.51.100.7", "protocol": "HTTP/1.1", "userAgent": "curl"},
-                "authorizer": {"iam": {
-                    "accessKey": "ASIAEXAMPLE", "accountId": "123456789012", "callerId": "AROAEXAMPLEID:kim",
-                    "userArn": "arn:aws:sts::123456789012:assumed-role/network-approver/kim", "userId": "AROAEXAMPLEID:kim",
-                }},
-            },
-            "body": body.to_string(), "isBase64Encoded": false,
-        });
+        let kim = Caller {
+            role: "network-approver".to_owned(),
+            role_id: "AROAEXAMPLEID".to_owned(),
+            session: "kim".to_owned(),
+            organization: None,
+        };
+        let request = Request::new("POST", "abcdefghij.lambda-url.us-east-1.on.aws", "/")
+            .header("content-type", "application/json")
+            .body(&body.to_string());
+        let event = events::function_url(&request, Some(&kim));
         let reply = self.approval.invoke(&event).await?;
         let reply = reply.into_result().map_err(Error::NoFigure)?;
         if reply["statusCode"] == 200 {

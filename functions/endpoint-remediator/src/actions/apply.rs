@@ -55,8 +55,8 @@ fn already(case: &Case) -> Result<Option<Value>, Failure> {
     }
 }
 
-/// The approval must name this very plan and accept what could not be found out about it. Its expiry bounds the start: what was begun in time may be finished, for half
-/// a plan serves nobody.
+/// The approval must name this very plan and accept what could not be found out about it. Its expiry bounds the start:
+/// what was begun in time may be finished, for half a plan serves nobody.
 fn permit(
     plan: &PlanSummary,
     unknowns: &[String],

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use local_cloud::events::{self, Caller, Request};
 use local_cloud::{Fault, Function, Reply, wait};
 use serde_json::{Value, json};
 use tollkeeper::finding::State;
@@ -71,18 +72,16 @@ impl Engine {
         if !unknowns.is_empty() {
             body["accept_unknown"] = json!(unknowns);
         }
-        let event = json!({
-            "version": "2.0", "rawPath": "/", "rawQueryString": "", "headers": {"content-type": "application/json"},
-            "requestContext": {
-                "accountId": "123456789012", "requestId": "r-1",
-                "http": {"method": "POST", "path": "/", "sourceIp": "198.51.100.7", "protocol": "HTTP/1.1", "userAgent": "curl"},
-                "authorizer": {"iam": {
-                    "accessKey": "ASIAEXAMPLE", "accountId": "123456789012", "callerId": "AROAEXAMPLEID:kim",
-                    "userArn": "arn:aws:sts::123456789012:assumed-role/network-approver/kim", "userId": "AROAEXAMPLEID:kim",
-                }},
-            },
-            "body": body.to_string(), "isBase64Encoded": false,
-        });
+        let kim = Caller {
+            role: "network-approver".to_owned(),
+            role_id: "AROAEXAMPLEID".to_owned(),
+            session: "kim".to_owned(),
+            organization: None,
+        };
+        let request = Request::new("POST", "abcdefghij.lambda-url.us-east-1.on.aws", "/")
+            .header("content-type", "application/json")
+            .body(&body.to_string());
+        let event = events::function_url(&request, Some(&kim));
         self.approval
             .invoke(&event)
             .await
