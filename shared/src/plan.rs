@@ -54,6 +54,8 @@ pub struct KafkaPollers {
 pub enum PlanState {
     /// Made; waits for an approval.
     Planned,
+    /// Waits no longer: a newer plan answers the same request.
+    Superseded,
     /// Steps are being done.
     Applying,
     /// All steps done and read back.

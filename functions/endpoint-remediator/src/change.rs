@@ -36,6 +36,13 @@ pub(crate) enum Change<R> {
         port: u16,
         peer: Peer<R>,
     },
+    /// Takes away a rule that was there before: TCP on one port.
+    Revoke {
+        group: R,
+        direction: Direction,
+        port: u16,
+        peer: Peer<R>,
+    },
     /// A gateway endpoint without route tables: it changes nobody's path yet.
     CreateGatewayEndpoint { service: String },
     /// Routes of one table to a gateway endpoint.
@@ -87,6 +94,7 @@ pub(crate) enum Inverse {
     Nothing,
     DeleteGroup,
     RevokeRule,
+    RestoreRule,
     DeleteEndpoint,
     DisassociateRouteTable,
     SwitchPrivateDnsOff,
@@ -100,6 +108,13 @@ impl Change<Target> {
         let id = |target: &Target| match target {
             Target::Id(id) => Some(id.clone()),
             Target::Step(number) => made(*number),
+        };
+        let far_end = |peer: &Peer<Target>| {
+            Some(match peer {
+                Peer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
+                Peer::PrefixList(list) => Peer::PrefixList(list.clone()),
+                Peer::Group(group) => Peer::Group(id(group)?),
+            })
         };
         Some(match self {
             Self::CreateGroup { name, service } => Change::CreateGroup {
@@ -115,11 +130,18 @@ impl Change<Target> {
                 group: id(group)?,
                 direction: *direction,
                 port: *port,
-                peer: match peer {
-                    Peer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
-                    Peer::PrefixList(list) => Peer::PrefixList(list.clone()),
-                    Peer::Group(group) => Peer::Group(id(group)?),
-                },
+                peer: far_end(peer)?,
+            },
+            Self::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => Change::Revoke {
+                group: id(group)?,
+                direction: *direction,
+                port: *port,
+                peer: far_end(peer)?,
             },
             Self::CreateGatewayEndpoint { service } => Change::CreateGatewayEndpoint {
                 service: service.clone(),
@@ -167,6 +189,7 @@ impl<R> Change<R> {
         match self {
             Self::CreateGroup { .. } => Inverse::DeleteGroup,
             Self::Allow { .. } => Inverse::RevokeRule,
+            Self::Revoke { .. } => Inverse::RestoreRule,
             Self::CreateGatewayEndpoint { .. } | Self::CreateInterfaceEndpoint { .. } => {
                 Inverse::DeleteEndpoint
             }
@@ -180,6 +203,7 @@ impl<R> Change<R> {
     pub(crate) fn changes(&self) -> Option<&R> {
         match self {
             Self::Allow { group: id, .. }
+            | Self::Revoke { group: id, .. }
             | Self::AssociateRouteTable { endpoint: id, .. }
             | Self::SwitchPrivateDnsOn { endpoint: id, .. }
             | Self::SetPolicy { endpoint: id, .. } => Some(id),
@@ -235,6 +259,18 @@ impl<R: std::fmt::Display> std::fmt::Display for Change<R> {
                 port,
                 peer,
             } => write!(f, "let {group} out on TCP {port} to {peer}"),
+            Self::Revoke {
+                group,
+                direction: Direction::Ingress,
+                port,
+                peer,
+            } => write!(f, "let {peer} in on TCP {port} at {group} no longer"),
+            Self::Revoke {
+                group,
+                direction: Direction::Egress,
+                port,
+                peer,
+            } => write!(f, "let {group} out on TCP {port} to {peer} no longer"),
             Self::CreateGatewayEndpoint { service } => {
                 write!(
                     f,

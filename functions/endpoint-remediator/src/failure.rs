@@ -176,6 +176,7 @@ fn store_type(error: &StoreError) -> &'static str {
 pub(crate) fn word(state: PlanState) -> &'static str {
     match state {
         PlanState::Planned => "planned",
+        PlanState::Superseded => "superseded",
         PlanState::Applying => "applying",
         PlanState::Applied => "applied",
         PlanState::Verified => "verified",

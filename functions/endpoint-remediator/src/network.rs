@@ -85,11 +85,12 @@ pub(crate) trait Network {
         stamp: &Stamp,
     ) -> Result<Option<String>, NetworkError>;
 
-    /// Undoes one change; `created` names what the change made. What is gone already is an error that
+    /// Undoes one change; `created` names what the change made, and a rule that comes back carries the stamp. What is gone already is an error that
     /// [`NetworkError::is_absence`]: whether to believe it is for the caller to say.
     async fn undo(
         &self,
         change: &Change<String>,
         created: Option<&str>,
+        stamp: &Stamp,
     ) -> Result<(), NetworkError>;
 }

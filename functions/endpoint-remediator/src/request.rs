@@ -14,7 +14,7 @@ use tollkeeper::plan::PlanRequest;
 use tollkeeper::time::Day;
 
 use crate::emit::Format;
-use crate::plan::Wanted;
+use crate::plan::{NarrowingAsk, Wanted};
 use crate::policy::PolicyAsk;
 
 /// A request, understood.
@@ -171,7 +171,8 @@ fn wanted(mut fields: Map<String, Value>) -> Result<Wanted, RequestError> {
     match kind.as_str() {
         "endpoints" => read::<PlanRequest>(rest).map(Wanted::Endpoints),
         "policy" => read::<PolicyAsk>(rest).map(Wanted::Policies),
-        _ => Err(malformed("`kind` is neither endpoints nor policy")),
+        "narrowing" => read::<NarrowingAsk>(rest).map(Wanted::Narrowing),
+        _ => Err(malformed("`kind` is none of endpoints, policy, narrowing")),
     }
 }
 
@@ -299,6 +300,11 @@ mod tests {
             read(policy),
             Request::Plan { wanted: Wanted::Policies(ask), .. } if ask.organisation.is_some()
         ));
+        let fewer = include_str!("../../../events/endpoint-remediator/plan-fewer-clients.json");
+        assert!(matches!(
+            read(fewer),
+            Request::Plan { wanted: Wanted::Narrowing(ask), .. } if ask.admit.len() == 3
+        ));
         let terraform = include_str!("../../../events/endpoint-remediator/plan-as-terraform.json");
         assert!(matches!(
             read(terraform),
@@ -321,7 +327,7 @@ mod tests {
         insta::assert_snapshot!(error(json!({"detail": {}, "source": "aws.events"})), @"Request.Malformed: request is malformed: neither `action` (one of plan, apply, verify, rollback, resume, status, history) nor `Records`, but [detail, source]");
         insta::assert_snapshot!(error(json!({"action": "destroy"})), @"Request.UnknownAction: unknown action `destroy`: expected one of plan, apply, verify, rollback, resume, status, history");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan": "plan-1"})), @"Request.Malformed: request is malformed: unknown field `plan`, expected `plan_id`");
-        insta::assert_snapshot!(error(json!({"action": "plan", "kind": "route"})), @"Request.Malformed: request is malformed: `kind` is neither endpoints nor policy");
+        insta::assert_snapshot!(error(json!({"action": "plan", "kind": "route"})), @"Request.Malformed: request is malformed: `kind` is none of endpoints, policy, narrowing");
         insta::assert_snapshot!(error(json!({"action": "plan", "format": "pulumi"})), @"Request.Malformed: request is malformed: expected one of `text`, `terraform`, `cloudformation`");
         insta::assert_snapshot!(error(json!({"action": "apply", "plan_id": "plan-1", "format": "text"})), @"Request.Malformed: request is malformed: `format` goes with plan and status only");
         insta::assert_snapshot!(error(json!({"action": "plan", "kind": "policy", "vpc_id": "vpc-1", "services": ["s3"], "kafka_poller": true})), @"Request.Malformed: request is malformed: unknown field `kafka_poller`, expected one of `vpc_id`, `services`, `organisation`, `accounts`, `kafka_pollers`, `policy`");

@@ -131,13 +131,23 @@ pub(crate) enum EndpointState {
 /// An endpoint service as DescribeVpcEndpointServices offers it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Service {
-    /// Short name.
+    /// Short name; a vendor's in full (`com.amazonaws.vpce.us-east-1.vpce-svc-…`).
     pub(crate) name: String,
     pub(crate) kind: EndpointKind,
     pub(crate) zones: Vec<String>,
     /// Names that private DNS would answer for, as AWS spells them; none where it has no private DNS.
     #[serde(default)]
     pub(crate) dns_names: Vec<String>,
+    /// Whether its endpoints may have a policy.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub(crate) takes_policy: bool,
+    /// Whether its owner has to accept each endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) needs_acceptance: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Scope {
@@ -150,8 +160,8 @@ impl Scope {
             )
     }
 
-    /// The groups named, those of endpoints in scope (there, or to be made), and those whose members a move into the VPC
-    /// would cut off. Others change every day and do not matter here.
+    /// The groups named, those of endpoints in scope (there, or to be made), those that are let out to these by name, and
+    /// those whose members a move into the VPC would cut off. Others change every day and do not matter here.
     pub(crate) fn concerns_group(
         &self,
         group: &Group,
@@ -159,11 +169,13 @@ impl Scope {
         vpc_cidrs: &[String],
     ) -> bool {
         let is_made_for = |service: &String| group_name(service) == group.name;
+        let is_worn = |id: &String| endpoints.iter().any(|found| found.groups.contains(id));
+        let names_one =
+            |rule: &Rule| matches!(&rule.peer, Peer::Group(id) if *id != group.id && is_worn(id));
         self.groups.contains(&group.id)
             || self.services.iter().any(is_made_for)
-            || endpoints
-                .iter()
-                .any(|found| found.groups.contains(&group.id))
+            || is_worn(&group.id)
+            || group.egress.iter().any(names_one)
             || reach::loses_services(&group.egress, vpc_cidrs)
     }
 }
@@ -264,6 +276,20 @@ impl Snapshot {
                 let added = Rule::tcp(*port, peer.clone());
                 for found in self.groups.iter_mut().filter(|found| found.id == *group) {
                     found.rules_mut(*direction).retain(|rule| *rule != added);
+                }
+            }
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let taken = Rule::tcp(*port, peer.clone());
+                for found in self.groups.iter_mut().filter(|found| found.id == *group) {
+                    let rules = found.rules_mut(*direction);
+                    if !rules.contains(&taken) {
+                        rules.push(taken.clone());
+                    }
                 }
             }
             Change::AssociateRouteTable {

@@ -58,6 +58,9 @@ pub(crate) struct StoredPlan {
     /// When it was first given out as code: from then on others may carry it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) emitted_at: Option<Timestamp>,
+    /// The plan that answers its request now: this one is not to be approved any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) superseded_by: Option<String>,
 }
 
 /// The lock of a VPC: kept when released, so that its version only ever rises (the fencing counter).

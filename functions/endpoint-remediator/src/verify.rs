@@ -5,10 +5,11 @@
 
 use serde::Serialize;
 
-use crate::change::{Change, Step};
+use crate::change::{Change, Direction, Step};
 use crate::engine::Journal;
 use crate::journal::Progress;
 use crate::policy;
+use crate::reach;
 use crate::snapshot::{EndpointState, Rule, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,7 +45,7 @@ pub(crate) fn checks(steps: &[Step], journal: &Journal, snapshot: &Snapshot) -> 
                     None => Verdict::Ok,
                     Some(_) => Verdict::Failed,
                 },
-                critical: true,
+                critical: !is_narrowed(step.number, journal, snapshot),
                 reason: problem.unwrap_or_default(),
             }
         })
@@ -108,6 +109,24 @@ pub(crate) fn holds(checks: &[Check]) -> bool {
     critical.all(|check| check.verdict == Verdict::Ok)
 }
 
+/// Whether clients that the step let in have given way to others: a later plan may narrow whom an endpoint admits.
+fn is_narrowed(step: u32, journal: &Journal, snapshot: &Snapshot) -> bool {
+    let Some(Change::Allow {
+        group,
+        direction: Direction::Ingress,
+        port,
+        peer,
+    }) = journal.get(&step).map(|entry| &entry.item.change)
+    else {
+        return false;
+    };
+    let rules = snapshot.group(group).map(|group| &group.ingress);
+    rules.is_some_and(|rules| {
+        let mut on_port = rules.iter().filter(|rule| reach::covers_port(rule, *port));
+        on_port.next().is_some() && !rules.contains(&Rule::tcp(*port, peer.clone()))
+    })
+}
+
 fn problem_of(step: u32, journal: &Journal, snapshot: &Snapshot) -> Option<String> {
     let Some(entry) = journal.get(&step).map(|entry| &entry.item) else {
         return Some("not done".to_owned());
@@ -146,6 +165,19 @@ pub(crate) fn problem(
             let rule = Rule::tcp(*port, peer.clone());
             let missing = !found.rules(*direction).contains(&rule);
             missing.then(|| format!("{group} lacks the rule"))
+        }
+        Change::Revoke {
+            group,
+            direction,
+            port,
+            peer,
+        } => {
+            let Some(found) = snapshot.group(group) else {
+                return gone(group);
+            };
+            let rule = Rule::tcp(*port, peer.clone());
+            let is_there = found.rules(*direction).contains(&rule);
+            is_there.then(|| format!("{group} has the rule again"))
         }
         Change::CreateGatewayEndpoint { .. } => unavailable(created, snapshot),
         Change::CreateInterfaceEndpoint { subnets, group, .. } => unavailable(created, snapshot)
@@ -282,6 +314,36 @@ mod tests {
         let found = checks(&steps, &journal, &snapshot);
         assert!(holds(&found));
         assert_eq!(policy(&found), Some(Verdict::Failed));
+    }
+
+    #[test]
+    fn clients_that_gave_way_to_others_are_said_and_do_not_fail_the_plan_that_let_them_in() {
+        let mut snapshot = model::snapshot();
+        let change = Change::Allow {
+            group: Target::Id("sg-brokers".to_owned()),
+            direction: Direction::Ingress,
+            port: 443,
+            peer: crate::change::Peer::Cidr("10.0.0.0/16".to_owned()),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let resolved = change.resolve(|_| None).unwrap();
+        let mut item = Entry::intend("plan-1", 1, resolved, PreImage::Absent, now);
+        item.done(None, now);
+        let journal = Journal::from([(1, Versioned { version: 2, item })]);
+        let steps = [Step { number: 1, change }];
+        assert!(
+            !holds(&checks(&steps, &journal, &snapshot)),
+            "nobody is let in"
+        );
+        let narrow = Rule::tcp(443, crate::change::Peer::Cidr("10.0.2.0/24".to_owned()));
+        let brokers = snapshot
+            .groups
+            .iter_mut()
+            .find(|group| group.id == "sg-brokers");
+        brokers.unwrap().ingress.push(narrow);
+        let found = checks(&steps, &journal, &snapshot);
+        assert!(holds(&found));
+        assert_eq!(found[0].verdict, Verdict::Failed);
     }
 
     #[test]

@@ -151,6 +151,20 @@ impl<'a> Record<'a> {
         &self,
         inside: impl Fn(IpAddr) -> bool,
     ) -> Result<NatSide<'a>, LineError> {
+        self.side(&inside, |end| !inside(end) && !is_private(end))
+    }
+
+    /// The leg that the interface of an endpoint shows of what it exchanges with its clients: `own` says which addresses
+    /// are the interface's. The endpoint is the far end, whoever opened the connection.
+    pub fn endpoint_side(&self, own: impl Fn(IpAddr) -> bool) -> Result<NatSide<'a>, LineError> {
+        self.side(|end| !own(end), &own)
+    }
+
+    fn side(
+        &self,
+        is_near: impl Fn(IpAddr) -> bool,
+        is_far: impl Fn(IpAddr) -> bool,
+    ) -> Result<NatSide<'a>, LineError> {
         match self.status()? {
             LogStatus::NoData => return Ok(NatSide::NoData),
             LogStatus::SkipData => return Ok(NatSide::SkipData),
@@ -168,11 +182,10 @@ impl<'a> Record<'a> {
             packet(Field::PktDstAddr, dst),
         );
         let [src, dst, pkt_src, pkt_dst] = self.addresses([src, dst, pkt_src, pkt_dst])?;
-        let is_public = |end| !inside(end) && !is_private(end);
         // The far end is spelt alike on both: another address there is a NAT gateway's.
-        if dst == pkt_dst && inside(pkt_src) && is_public(pkt_dst) {
+        if dst == pkt_dst && is_near(pkt_src) && is_far(pkt_dst) {
             self.upload(pkt_src, pkt_dst)
-        } else if src == pkt_src && inside(pkt_dst) && is_public(pkt_src) {
+        } else if src == pkt_src && is_near(pkt_dst) && is_far(pkt_src) {
             self.download(pkt_dst, pkt_src)
         } else {
             Ok(NatSide::Outer)

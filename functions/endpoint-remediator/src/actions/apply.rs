@@ -49,6 +49,9 @@ fn already(case: &Case) -> Result<Option<Value>, Failure> {
             "plan_id": case.plan_id(), "state": word(state),
             "note": "already applied: nothing was done", "summary": case.summary.item,
         }))),
+        PlanState::Superseded => {
+            Err(case.wrong_state("a newer plan answers its request: status names it"))
+        }
         PlanState::RollingBack | PlanState::RolledBack | PlanState::Failed => {
             Err(case.wrong_state("it was being undone; make a new plan"))
         }

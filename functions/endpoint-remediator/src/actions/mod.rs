@@ -8,6 +8,7 @@ mod replay;
 mod resume;
 mod rollback;
 mod status;
+mod superseding;
 mod verify;
 
 use tollkeeper::aws::Versioned;
@@ -116,8 +117,7 @@ impl Case {
     }
 
     async fn observe(&self, app: &App) -> Result<Snapshot, Failure> {
-        let (_, scope) = crate::plan::normalise(self.plan.request.clone())?;
-        app.observe(&scope).await
+        app.observe(&self.plan.scope()?).await
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn of(
         "Should anybody miss a service, this takes it back, last step first:\n{}",
         command("rollback")
     );
+    let moves = !summary.endpoints.is_empty();
     let (what, text) = match (before, summary.state) {
         (PlanState::Verified, PlanState::Applied) => (
             "is no longer as planned",
@@ -36,14 +37,25 @@ pub(super) fn of(
         (_, PlanState::Applied) => (
             "is applied",
             format!(
-                "All its steps are done; the traffic is on the new path. Read it back:\n{}{undo}",
+                "All its steps are done{}. Read it back:\n{}{undo}",
+                // Policies and narrower groups move nothing.
+                if moves {
+                    "; the traffic is on the new path"
+                } else {
+                    ""
+                },
                 command("verify")
             ),
         ),
         (_, PlanState::Verified) => (
             "is verified",
             format!(
-                "Every step was read back as planned. The next nights measure the saving.\n{undo}"
+                "Every step was read back as planned.{}\n{undo}",
+                if moves {
+                    " The next nights measure the saving."
+                } else {
+                    ""
+                }
             ),
         ),
         (_, PlanState::RolledBack) => match &summary.failure {
@@ -61,7 +73,13 @@ pub(super) fn of(
                 command("rollback")
             ),
         ),
-        (_, PlanState::Planned | PlanState::Applying | PlanState::RollingBack) => return Ok(None),
+        (
+            _,
+            PlanState::Planned
+            | PlanState::Superseded
+            | PlanState::Applying
+            | PlanState::RollingBack,
+        ) => return Ok(None),
     };
     let services = summary.services.join(", ");
     let mut body = format!(

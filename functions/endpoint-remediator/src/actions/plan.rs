@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use tollkeeper::aws::{Alert, Versioned};
 use tollkeeper::finding::Finding;
@@ -11,6 +11,7 @@ use tollkeeper::telemetry::Metrics;
 
 use super::news;
 use super::replay::{Replaying, replay};
+use super::superseding::{Waiting, supersede, waiting};
 use crate::app::{App, Call};
 use crate::asked;
 use crate::audit::What;
@@ -18,7 +19,8 @@ use crate::change::Change;
 use crate::config::Config;
 use crate::emit::{self, Emitted, Format};
 use crate::failure::{Failure, word};
-use crate::plan::{self, Commands, Place, Plan, PlanError, Promise, Sealed, Wanted};
+use crate::owner::Owner;
+use crate::plan::{self, Commands, Head, Place, Plan, PlanError, Promise, Sealed, Wanted};
 use crate::preflight::{Evidence, codes};
 use crate::snapshot::Snapshot;
 use crate::store::{Ledger, StoredPlan};
@@ -99,7 +101,7 @@ pub(crate) async fn plan(app: &App, ask: Ask, call: &Call) -> Result<Value, Fail
     let snapshot = app.observe(&scope).await?;
     let evidence = match &wanted {
         Wanted::Endpoints(request) => Some(app.evidence(&place, request, &snapshot).await),
-        Wanted::Policies(_) => None,
+        Wanted::Policies(_) | Wanted::Narrowing(_) => None,
     };
     let observed = Observed {
         snapshot,
@@ -113,21 +115,37 @@ pub(crate) async fn plan(app: &App, ask: Ask, call: &Call) -> Result<Value, Fail
         );
     }
     refuse_too_many(&draft, &observed.snapshot, &app.config)?;
+    if draft.narrowing.is_some() {
+        refuse_unproved(&ledger, &draft, &observed.snapshot).await?;
+    }
     let flows = replay(app, (&place, &observed.snapshot), &draft, replaying).await;
     let make = |attempt| {
         let sealed = observed.make(&place, &wanted, attempt)?;
         sealed.with_replay(flows.clone())
     };
-    let (sealed, known) = next_attempt(&ledger, make).await?;
+    let settled = settle(&ledger, make, (app.clock)()).await?;
+    let Settled {
+        sealed,
+        known,
+        waiting,
+    } = settled;
     let emitted = emit::emit((&sealed).into(), format)?;
-    let (summary, is_new) = match known {
-        Some(summary) => (summary.item, false),
-        None => (
-            write(app, &ledger, &sealed, &observed, &promise, call).await?,
-            true,
-        ),
+    let (summary, is_new) = if let Some(known) = known {
+        (known.item, false)
+    } else {
+        let supersedes = waiting
+            .iter()
+            .map(|one| one.summary.item.plan_id.clone())
+            .collect();
+        let head = Head {
+            promise: &promise,
+            supersedes,
+        };
+        let summary = write(app, &ledger, &sealed, &observed, &head, call).await?;
+        (summary, true)
     };
     let text = tell(app, &ledger, &sealed, &summary).await?;
+    supersede(app, &ledger, waiting, &sealed.id, call).await?;
     let mut reply = json!({
         "plan_id": sealed.id,
         "plan_hash": sealed.hash,
@@ -162,6 +180,36 @@ fn refuse_too_many(plan: &Plan, snapshot: &Snapshot, config: &Config) -> Result<
     Ok(())
 }
 
+/// An endpoint is narrowed once it is proved: while the plan that made it is watched, nobody could tell the two apart.
+async fn refuse_unproved(
+    ledger: &Ledger,
+    draft: &Plan,
+    snapshot: &Snapshot,
+) -> Result<(), Failure> {
+    let changed = draft.steps.iter().filter_map(|step| step.change.changes());
+    let groups: BTreeSet<String> = changed.map(ToString::to_string).collect();
+    let owners = groups
+        .iter()
+        .filter_map(|id| match &snapshot.group(id)?.owner {
+            Owner::Tollkeeper { plan_id } => Some(plan_id.as_str()),
+            _ => None,
+        });
+    for plan_id in owners.collect::<BTreeSet<_>>() {
+        // One that the ledger does not know is watched by nobody.
+        let Some(summary) = ledger.summary(plan_id).await? else {
+            continue;
+        };
+        if summary.item.state != PlanState::Verified {
+            return Err(Failure::WrongState {
+                plan_id: plan_id.to_owned(),
+                state: word(summary.item.state),
+                expected: "it made the endpoint; narrow it once that plan is verified",
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Adds a plan as code to the answer, and notes that others may carry it out from now on.
 pub(super) async fn give_out(
     app: &App,
@@ -185,7 +233,40 @@ pub(super) async fn give_out(
     Ok(())
 }
 
-/// A plan that was finished (undone, or applied and its effect taken away by hand) can be made again: the next attempt
+/// Which plan answers a request.
+struct Settled {
+    sealed: Sealed,
+    /// Its summary, where it was made before.
+    known: Option<Versioned<PlanSummary>>,
+    /// Others of the same request that wait.
+    waiting: Vec<Waiting>,
+}
+
+/// One that waits and says the same, or else the next attempt.
+async fn settle(
+    ledger: &Ledger,
+    make: impl Fn(u32) -> Result<Sealed, PlanError>,
+    now: Timestamp,
+) -> Result<Settled, Failure> {
+    let draft = make(0)?.plan;
+    let mut waiting = waiting(ledger, &draft).await?;
+    let answered = waiting.iter().position(|one| one.answers(&draft, now));
+    let (sealed, known) = if let Some(place) = answered {
+        let one = waiting.swap_remove(place);
+        let summary = one.summary.clone();
+        (one.into_sealed(), Some(summary))
+    } else {
+        next_attempt(ledger, make).await?
+    };
+    waiting.retain(|one| one.summary.item.plan_id != sealed.id);
+    Ok(Settled {
+        sealed,
+        known,
+        waiting,
+    })
+}
+
+/// A plan that was finished (undone, superseded, or applied and its effect taken away by hand) can be made again: the next attempt
 /// has a hash and tokens of its own.
 async fn next_attempt(
     ledger: &Ledger,
@@ -198,7 +279,10 @@ async fn next_attempt(
         let finished = known.as_ref().is_some_and(|summary| {
             matches!(
                 summary.item.state,
-                PlanState::RolledBack | PlanState::Applied | PlanState::Verified
+                PlanState::RolledBack
+                    | PlanState::Applied
+                    | PlanState::Verified
+                    | PlanState::Superseded
             )
         });
         if !finished {
@@ -214,7 +298,7 @@ async fn write(
     ledger: &Ledger,
     sealed: &Sealed,
     observed: &Observed,
-    promise: &Promise,
+    head: &Head<'_>,
     call: &Call,
 ) -> Result<PlanSummary, Failure> {
     let now = (app.clock)();
@@ -237,9 +321,10 @@ async fn write(
         plan_json: sealed.json.clone(),
         snapshot_json,
         evidence_json,
-        text: plan::text(sealed, promise, &commands),
+        text: plan::text(sealed, head, &commands),
         told_at: None,
         emitted_at: None,
+        superseded_by: None,
     };
     ledger.put_plan(&body).await?;
     let made = What::Planned {
@@ -264,11 +349,11 @@ async fn write(
     Ok(summary.item)
 }
 
-fn whole_seconds(time: jiff::Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-pub(crate) fn summary(sealed: &Sealed, now: jiff::Timestamp) -> PlanSummary {
+pub(crate) fn summary(sealed: &Sealed, now: Timestamp) -> PlanSummary {
     let plan = &sealed.plan;
     PlanSummary {
         schema: contract::SCHEMA.to_owned(),

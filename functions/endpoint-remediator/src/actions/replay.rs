@@ -1,5 +1,6 @@
 //! Replays the flow logs of the last days against a plan that is about to be kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ pub(super) async fn replay(
     replaying: Replaying,
 ) -> Replay {
     if plan.policy.is_some() {
-        return Replay::NotDone(
+        return Replay::NotApplicable(
             "Flow logs name no principal, so a policy cannot be replayed".to_owned(),
         );
     }
@@ -70,13 +71,16 @@ async fn days(
 ) -> Replay {
     let after = After::of(plan, snapshot);
     let (gateways, interfaces) = after.services();
-    let watch = Arc::new(Watch::new(
+    let doors = after.narrowed.iter().flat_map(|one| one.doors(clients));
+    let doors: BTreeMap<_, _> = doors.collect();
+    let watch = Watch::new(
         (&snapshot.vpc.id, &snapshot.vpc.cidrs),
         &place.region,
         clients.gateways.iter().cloned().collect(),
         (&gateways, &interfaces),
         logs.ranges.clone(),
-    ));
+    );
+    let watch = Arc::new(watch.at(doors));
     let mut judge = Judge::new(after, &watch, clients);
     let mut files = Files::default();
     let go_on = || (app.clock)() < replaying.stop_at;

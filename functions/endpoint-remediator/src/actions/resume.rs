@@ -83,6 +83,7 @@ fn next(plan: &PlanSummary, soak: SignedDuration, now: Timestamp) -> Option<Next
         PlanState::Applied if plan.applied_at.is_some_and(is_watched) => Some(Next::Verify),
         PlanState::Applied
         | PlanState::Planned
+        | PlanState::Superseded
         | PlanState::Verified
         | PlanState::RolledBack
         | PlanState::Failed => None,

@@ -23,6 +23,15 @@ pub(crate) async fn status(app: &App, plan_id: &str, format: Format) -> Result<V
         "journal": journal,
         "text": case.stored.text,
     });
+    if let Some(by) = &case.stored.superseded_by {
+        reply["superseded_by"] = json!(by);
+    }
+    if let Some(evidence) = &case.stored.evidence_json {
+        reply["evidence"] = serde_json::from_str(evidence).map_err(|cause| Failure::Json {
+            what: "the stored evidence",
+            cause,
+        })?;
+    }
     let named = Named {
         plan: &case.plan,
         id: plan_id,

@@ -39,6 +39,8 @@ pub(super) struct Bound {
     /// Codes, sorted.
     pub(super) unknowns: Vec<String>,
     pub(super) requested_by: Option<String>,
+    /// The plan that answers its request now.
+    pub(super) superseded_by: Option<String>,
 }
 
 /// What the ledger holds about the plan.
@@ -74,6 +76,8 @@ pub(super) enum Refusal {
     Malformed(String),
     #[error("no plan `{0}`")]
     NoPlan(String),
+    #[error("plan {plan_id} waits no longer: {by} answers the same request now; read that one")]
+    Superseded { plan_id: String, by: String },
     #[error("the plan's hash is {actual}, not {asked}: read the plan again")]
     Mismatch { asked: String, actual: String },
     #[error(
@@ -107,6 +111,7 @@ impl Refusal {
             Self::Malformed(_) => "Request.Malformed",
             Self::NoPlan(_) => "Plan.NotFound",
             Self::Mismatch { .. } => "Approval.Mismatch",
+            Self::Superseded { .. } => "Plan.Superseded",
             Self::Expiry { .. } => "Approval.Expiry",
             Self::Unknowns { .. } => "Approval.UnknownsNotAccepted",
             Self::OwnPlan(_) => "Approval.OwnPlan",
@@ -120,9 +125,11 @@ impl Refusal {
             Self::NoIdentity | Self::OwnPlan(_) => 403,
             Self::Malformed(_) | Self::Expiry { .. } => 400,
             Self::NoPlan(_) => 404,
-            Self::Mismatch { .. } | Self::Unknowns { .. } | Self::Standing { .. } | Self::Raced => {
-                409
-            }
+            Self::Mismatch { .. }
+            | Self::Superseded { .. }
+            | Self::Unknowns { .. }
+            | Self::Standing { .. }
+            | Self::Raced => 409,
         }
     }
 }
@@ -209,6 +216,12 @@ fn matching(
         return Err(Refusal::Mismatch {
             asked: asked.plan_hash.clone(),
             actual: plan.plan_hash.clone(),
+        });
+    }
+    if let Some(by) = &plan.superseded_by {
+        return Err(Refusal::Superseded {
+            plan_id: asked.plan_id.clone(),
+            by: by.clone(),
         });
     }
     if !rules.self_approval && plan.requested_by.as_ref() == Some(&who.approver) {

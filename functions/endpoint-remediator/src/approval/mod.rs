@@ -63,6 +63,8 @@ impl Fault for ApprovalFailure {
 struct Stored {
     plan_hash: String,
     plan_json: String,
+    #[serde(default)]
+    superseded_by: Option<String>,
 }
 
 /// Of the plan itself, too.
@@ -212,6 +214,7 @@ fn bound(plan_id: &str, stored: Stored) -> Result<Bound, ApprovalFailure> {
         plan_hash: stored.plan_hash,
         unknowns: codes(&inner.unknowns),
         requested_by: inner.requested_by,
+        superseded_by: stored.superseded_by,
     })
 }
 

@@ -88,6 +88,16 @@ impl Network for Ec2 {
                 let done = self.authorize(group, *direction, rule, stamp).await;
                 unless_code(done, "InvalidPermission.Duplicate").map(|()| None)
             }
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let rule = permission(*port, peer);
+                let done = self.revoke(group, *direction, rule).await;
+                unless_code(done, "InvalidPermission.NotFound").map(|()| None)
+            }
             Change::AssociateRouteTable {
                 endpoint,
                 route_table,
@@ -109,6 +119,7 @@ impl Network for Ec2 {
         &self,
         change: &Change<String>,
         created: Option<&str>,
+        stamp: &Stamp,
     ) -> Result<(), NetworkError> {
         match change {
             Change::CreateGroup { .. } => {
@@ -130,6 +141,16 @@ impl Network for Ec2 {
             } => {
                 let rule = permission(*port, peer);
                 self.revoke(group, *direction, rule).await
+            }
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let rule = permission(*port, peer);
+                let done = self.authorize(group, *direction, rule, stamp).await;
+                unless_code(done, "InvalidPermission.Duplicate")
             }
             Change::AssociateRouteTable {
                 endpoint,

@@ -54,6 +54,7 @@ fn interface(from: &types::NetworkInterface) -> Interface {
         prefixes: prefixes
             .filter_map(|prefix| prefix.ipv4_prefix().map(str::to_owned))
             .collect(),
+        is_endpoint: from.interface_type() == Some(&types::NetworkInterfaceType::VpcEndpoint),
     }
 }
 

@@ -33,7 +33,11 @@ impl Ec2 {
         }
     }
 
+    /// As EC2 names a service; vendors' are named in full already.
     pub(crate) fn full_name(&self, service: &str) -> String {
+        if service.starts_with("com.amazonaws.") {
+            return service.to_owned();
+        }
         format!("com.amazonaws.{}.{service}", self.region)
     }
 

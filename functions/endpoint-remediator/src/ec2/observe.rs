@@ -291,6 +291,8 @@ impl Ec2 {
             kind,
             zones: row.availability_zones().to_vec(),
             dns_names: convert::dns_names(row),
+            takes_policy: row.vpc_endpoint_policy_supported() != Some(false),
+            needs_acceptance: row.acceptance_required() == Some(true),
         };
         kinds.map(offer).collect()
     }

@@ -94,10 +94,50 @@ async fn a_rule_that_is_there_already_counts_as_made() {
 }
 
 #[tokio::test]
+async fn a_rule_that_is_taken_away_comes_back_with_the_tags_of_who_took_it() {
+    let Change::Allow {
+        group,
+        direction,
+        port,
+        peer,
+    } = allow()
+    else {
+        panic!("a rule");
+    };
+    let take = Change::Revoke {
+        group,
+        direction,
+        port,
+        peer,
+    };
+    let gone = mock!(Client::revoke_security_group_ingress)
+        .then_http_response(|| refusal("InvalidPermission.NotFound"));
+    assert_eq!(ec2(&gone).change(&take, &stamp()).await, Ok(None));
+    let back = mock!(Client::authorize_security_group_ingress)
+        .match_requests(|input| {
+            let tags: Vec<_> = input
+                .tag_specifications()
+                .iter()
+                .flat_map(aws_sdk_ec2::types::TagSpecification::tags)
+                .collect();
+            let has = |key, value| {
+                tags.iter()
+                    .any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+            };
+            let range = input.ip_permissions()[0].ip_ranges()[0].cidr_ip();
+            range == Some("10.0.0.0/16")
+                && has("ManagedBy", "tollkeeper")
+                && has("tollkeeper:plan-id", "plan-1")
+        })
+        .then_http_response(|| refusal("InvalidPermission.Duplicate"));
+    assert_eq!(ec2(&back).undo(&take, None, &stamp()).await, Ok(()));
+}
+
+#[tokio::test]
 async fn what_is_gone_already_is_an_absence() {
     let rule = mock!(Client::revoke_security_group_ingress)
         .then_http_response(|| refusal("InvalidPermission.NotFound"));
-    let error = ec2(&rule).undo(&allow(), None).await.unwrap_err();
+    let error = ec2(&rule).undo(&allow(), None, &stamp()).await.unwrap_err();
     assert!(error.is_absence(), "{error}");
 }
 
@@ -123,7 +163,10 @@ async fn a_policy_is_sent_as_it_is_and_the_one_before_is_put_back() {
     };
     let sent = ec2(&expecting(policy)).change(&change, &stamp()).await;
     assert_eq!(sent, Ok(None));
-    assert_eq!(ec2(&expecting(before)).undo(&change, None).await, Ok(()));
+    assert_eq!(
+        ec2(&expecting(before)).undo(&change, None, &stamp()).await,
+        Ok(())
+    );
 }
 
 #[tokio::test]
@@ -174,7 +217,10 @@ async fn another_refusal_keeps_its_code_and_says_whether_it_passes() {
         name: "tollkeeper-sts".to_owned(),
         service: "sts".to_owned(),
     };
-    let error = ec2(&rule).undo(&group, Some("sg-1")).await.unwrap_err();
+    let error = ec2(&rule)
+        .undo(&group, Some("sg-1"), &stamp())
+        .await
+        .unwrap_err();
     assert_eq!(error.code, "DependencyViolation");
     assert!(error.passes());
 }
@@ -195,7 +241,7 @@ async fn a_delete_that_succeeds_without_deleting_is_an_error() {
         let rule =
             mock!(Client::delete_vpc_endpoints).then_http_response(move || answer(200, &body));
         let error = ec2(&rule)
-            .undo(&gateway(), Some("vpce-1"))
+            .undo(&gateway(), Some("vpce-1"), &stamp())
             .await
             .unwrap_err();
         assert_eq!(

@@ -123,6 +123,12 @@ fn resource(named: Named<'_>, step: &Step) -> Result<Option<Value>, String> {
                 "{id} is not made here, its own stack sets PrivateDnsEnabled: true"
             ));
         }
+        Change::Revoke { group, .. } => {
+            return Err(format!(
+                "to {}: whatever declares the rules of {group} takes this one away",
+                step.change
+            ));
+        }
         Change::SetPolicy { endpoint, .. } => {
             return Err(format!(
                 "{endpoint} is not made here, its own stack sets PolicyDocument"

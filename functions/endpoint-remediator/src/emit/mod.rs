@@ -81,6 +81,9 @@ fn tags(named: Named<'_>, step: u32, by: &str) -> [(&'static str, String); 3] {
 }
 
 fn service_name(named: Named<'_>, service: &str) -> String {
+    if service.starts_with("com.amazonaws.") {
+        return service.to_owned();
+    }
     format!("com.amazonaws.{}.{service}", named.plan.region)
 }
 

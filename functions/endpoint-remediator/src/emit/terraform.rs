@@ -90,6 +90,9 @@ impl Writer<'_> {
                 self.resource("aws_security_group", &label(service), number, arguments, true);
             }
             Change::Allow { group, direction, port, peer } => self.rule(number, group, *direction, *port, peer),
+            Change::Revoke { group, .. } => self.left_out.push(format!(
+                "to {change}: whatever declares the rules of {group} takes this one away"
+            )),
             Change::CreateGatewayEndpoint { service } => {
                 let mut arguments = self.endpoint(service);
                 arguments.push(("vpc_endpoint_type", hcl_text::quoted("Gateway")));

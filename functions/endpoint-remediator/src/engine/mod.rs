@@ -226,6 +226,17 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
                 let found = self.network.group(group).await?;
                 found.is_some_and(|group| group.rules(*direction).contains(&rule))
             }
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => {
+                let rule = Rule::tcp(*port, peer.clone());
+                let found = self.network.group(group).await?;
+                // A group that is gone has no rule to bring back.
+                found.is_some_and(|group| !group.rules(*direction).contains(&rule))
+            }
             Change::AssociateRouteTable {
                 endpoint,
                 route_table,

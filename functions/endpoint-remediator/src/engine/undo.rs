@@ -82,7 +82,7 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
         let attempt = async || {
             if self.is_so(change).await? {
                 self.journal.hold().await?;
-                match self.network.undo(change, None).await {
+                match self.network.undo(change, None, &self.stamp(step)).await {
                     Err(error) if error.is_absence() => {}
                     other => return Ok(Some(other?)),
                 }
@@ -110,7 +110,7 @@ impl<N: Network, K: Keep, C: Clock> Engine<'_, N, K, C> {
             let is_gone = match self.presence(change, id).await? {
                 Presence::Live if !is_told => {
                     self.journal.hold().await?;
-                    match self.network.undo(change, Some(id)).await {
+                    match self.network.undo(change, Some(id), &self.stamp(step)).await {
                         Err(error) if error.is_absence() => self.is_past(believed_from),
                         Err(error) if is_group && error.code == "DependencyViolation" => {
                             let now = self.clock.now();

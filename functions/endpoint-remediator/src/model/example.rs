@@ -84,6 +84,8 @@ pub(crate) fn snapshot() -> Snapshot {
         name: text(name),
         kind,
         zones: vec![text("us-east-1a"), text("us-east-1b")],
+        takes_policy: true,
+        needs_acceptance: false,
         dns_names: vec![format!("{name}.us-east-1.amazonaws.com")],
     };
     let mut pollers = group("sg-pollers", "pollers");

@@ -257,6 +257,15 @@ impl Network for Model {
             } => self
                 .authorize(group, *direction, *port, peer)
                 .map(|()| None),
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => match self.revoke(group, *direction, *port, peer) {
+                Err(error) if error.code == "InvalidPermission.NotFound" => Ok(None),
+                done => done.map(|()| None),
+            },
             Change::AssociateRouteTable {
                 endpoint,
                 route_table,
@@ -275,6 +284,7 @@ impl Network for Model {
         &self,
         change: &Change<String>,
         created: Option<&str>,
+        _: &Stamp,
     ) -> Result<(), NetworkError> {
         self.effect("undo", || match change {
             Change::CreateGroup { .. } => self.delete_group(created.unwrap()),
@@ -287,6 +297,12 @@ impl Network for Model {
                 port,
                 peer,
             } => self.revoke(group, *direction, *port, peer),
+            Change::Revoke {
+                group,
+                direction,
+                port,
+                peer,
+            } => self.authorize(group, *direction, *port, peer),
             Change::AssociateRouteTable {
                 endpoint,
                 route_table,

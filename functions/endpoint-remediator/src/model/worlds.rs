@@ -255,6 +255,8 @@ impl Tape {
                 name: name.to_owned(),
                 kind,
                 zones: zones.map(|(_, zone)| (*zone).to_owned()).collect(),
+                takes_policy: true,
+                needs_acceptance: false,
                 dns_names: vec![format!("{name}.us-east-1.amazonaws.com")],
             });
         }

@@ -122,3 +122,30 @@ fn networks_that_resolve_through_the_vpc_are_let_in_where_they_are_named() {
     };
     insta::assert_snapshot!(normalise(odd).unwrap_err(), @"resolving_networks `10.8.0.0` is wrong: expected an IPv4 range such as 10.8.0.0/16");
 }
+
+#[test]
+fn a_vendors_service_is_named_in_full_and_the_plan_says_what_is_different_with_it() {
+    const CACHE: &str = "com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f67890";
+    let mut snapshot = model::snapshot();
+    let mut offer = snapshot.services.last().unwrap().clone();
+    offer.name = CACHE.to_owned();
+    offer.dns_names = vec!["cache.example".to_owned()];
+    offer.needs_acceptance = true;
+    snapshot.services.push(offer);
+    let request = PlanRequest {
+        services: vec![CACHE.to_owned()],
+        ..model::request()
+    };
+    let (request, _) = normalise(request).unwrap();
+    let place = Place {
+        account: "123456789012".to_owned(),
+        region: "us-east-1".to_owned(),
+    };
+    let plan = make(&place, &request, &snapshot, &Evidence::default(), 0);
+    let plan = plan.unwrap().plan;
+    assert_eq!(plan.endpoints[0].service, CACHE);
+    insta::assert_snapshot!(plan.warnings[..2].join("\n"), @r"
+    The owner of com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f67890 has to accept the endpoint: the plan waits for that, and no other plan begins in the VPC until then
+    com.amazonaws.vpce.us-east-1.vpce-svc-0a1b2c3d4e5f67890 is not AWS's own: flow logs do not tell its traffic, so none of it is replayed; its endpoint admits TCP 443 only
+    ");
+}

@@ -11,7 +11,7 @@ use crate::change::{Change, Direction, Peer, Target};
 use crate::owner::Owner;
 use crate::preflight::dns;
 use crate::reach::{self, HTTPS};
-use crate::snapshot::{Endpoint, Group};
+use crate::snapshot::{Endpoint, Group, Service};
 
 /// Services whose name serves more than their endpoint does.
 const NAMES_MORE: [(&str, &str); 1] = [(
@@ -88,6 +88,7 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
     }
     let restricted = groups_that_need_a_rule(draft, service)?;
     let by_zone = subnet_a_zone(draft, &offer.zones)?;
+    warn_of_vendor(draft, offer);
     let group = draft.step(Change::CreateGroup {
         name,
         service: service.to_owned(),
@@ -132,6 +133,23 @@ fn endpoint(draft: &mut Draft<'_>, service: &str) -> Result<Target, String> {
          endpoint's group admits the VPC's own ranges{beside}"
     ));
     Ok(endpoint)
+}
+
+/// What is different with an endpoint service that is not AWS's own.
+fn warn_of_vendor(draft: &mut Draft<'_>, offer: &Service) {
+    let name = &offer.name;
+    if offer.needs_acceptance {
+        draft.warn(format!(
+            "The owner of {name} has to accept the endpoint: the plan waits for that, and no other plan begins in the VPC \
+             until then"
+        ));
+    }
+    if name.starts_with("com.amazonaws.") {
+        draft.warn(format!(
+            "{name} is not AWS's own: flow logs do not tell its traffic, so none of it is replayed; its endpoint admits TCP \
+             {HTTPS} only"
+        ));
+    }
 }
 
 fn allow(group: &Target, direction: Direction, port: u16, peer: Peer<Target>) -> Change<Target> {

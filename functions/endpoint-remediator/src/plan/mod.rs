@@ -7,6 +7,7 @@
 mod draft;
 mod gateway;
 mod interface;
+mod narrowing;
 mod placement;
 mod policy;
 mod text;
@@ -19,13 +20,15 @@ use tollkeeper::prices::{self, UnknownRegion};
 
 use crate::change::Step;
 use crate::policy::PolicyAsk;
-use crate::preflight::{Evidence, Unknown};
+use crate::preflight::{Evidence, Unknown, codes};
 use crate::replay::Replay;
 use crate::snapshot::{Scope, Snapshot};
 use draft::Draft;
 pub(crate) use interface::group_name;
+pub(crate) use narrowing::NarrowingAsk;
+use narrowing::{make_narrowing, normalise_narrowing};
 use policy::{make_policies, normalise_policies};
-pub(crate) use text::{Commands, Promise, call, text};
+pub(crate) use text::{Commands, Head, Promise, call, text};
 
 const SCHEMA: &str = "plan-body/v1";
 
@@ -60,6 +63,9 @@ pub(crate) struct Plan {
     /// Asked for, where the plan sets policies and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<PolicyAsk>,
+    /// Asked for, where the plan narrows whom endpoints admit and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) narrowing: Option<NarrowingAsk>,
     /// What could not be found out: an approval accepts each by its code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) unknowns: Vec<Unknown>,
@@ -72,6 +78,42 @@ pub(crate) struct Plan {
     /// What it does to the flows of past days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replay: Option<Replay>,
+}
+
+impl Plan {
+    /// Whether both answer the same request, whichever incident it is to end.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        let request = |plan: &Self| PlanRequest {
+            incident_id: None,
+            ..plan.request.clone()
+        };
+        request(self) == request(other)
+            && self.policy == other.policy
+            && self.narrowing == other.narrowing
+            && self.requested_by == other.requested_by
+    }
+
+    /// Whether an approver would decide on both alike: everything that is done, said and to be accepted, but not on which
+    /// days' flows that was found.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        self.asks_the_same(other)
+            && self.request.incident_id == other.request.incident_id
+            && self.snapshot_hash == other.snapshot_hash
+            && self.steps == other.steps
+            && self.left_alone == other.left_alone
+            && self.warnings == other.warnings
+            && self.monthly_cost == other.monthly_cost
+            && codes(&self.unknowns) == codes(&other.unknowns)
+    }
+
+    /// What has to be looked at to plan it, and to see whether it was carried out.
+    pub(crate) fn scope(&self) -> Result<Scope, PlanError> {
+        let (_, scope) = match &self.narrowing {
+            Some(ask) => Wanted::Narrowing(ask.clone()).normalise()?,
+            None => Wanted::Endpoints(self.request.clone()).normalise()?,
+        };
+        Ok(scope)
+    }
 }
 
 /// Why no plan can be made.
@@ -100,11 +142,12 @@ pub(crate) enum PlanError {
     Policy { service: String, findings: String },
 }
 
-/// What a plan is to do: endpoints, or policies of endpoints; never both.
+/// What a plan is to do: endpoints, their policies, or whom they admit; never two of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Endpoints(PlanRequest),
     Policies(PolicyAsk),
+    Narrowing(NarrowingAsk),
 }
 
 impl Wanted {
@@ -118,6 +161,10 @@ impl Wanted {
             Self::Policies(ask) => {
                 let (ask, scope) = normalise_policies(ask)?;
                 (Self::Policies(ask), scope)
+            }
+            Self::Narrowing(ask) => {
+                let (ask, scope) = normalise_narrowing(ask)?;
+                (Self::Narrowing(ask), scope)
             }
         })
     }
@@ -133,6 +180,7 @@ impl Wanted {
         match self {
             Self::Endpoints(request) => make(place, request, snapshot, evidence, attempt),
             Self::Policies(ask) => make_policies(place, ask, snapshot, attempt),
+            Self::Narrowing(ask) => make_narrowing(place, ask, snapshot, attempt),
         }
     }
 }
@@ -286,6 +334,7 @@ pub(crate) fn make(
         monthly_cost,
         snapshot_hash: snapshot.hash()?,
         policy: None,
+        narrowing: None,
         unknowns,
         evidence_hash: Some(evidence.hash()?),
         requested_by: None,

@@ -59,6 +59,11 @@ pub(crate) fn make_policies(
             EndpointKind::Interface
         };
         let of_service = |endpoint: &&Endpoint| endpoint.service == *service;
+        let mut offers = snapshot.services.iter();
+        if offers.any(|offer| offer.name == *service && !offer.takes_policy) {
+            draft.leave(format!("{service}: AWS takes no policies at its endpoints"));
+            continue;
+        }
         let endpoints: Vec<&Endpoint> = snapshot.endpoints.iter().filter(of_service).collect();
         if endpoints.is_empty() {
             checked(&mut draft, place, ask, service, usual)?;
@@ -92,6 +97,7 @@ pub(crate) fn make_policies(
         monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
         snapshot_hash: snapshot.hash()?,
         policy: Some(ask.clone()),
+        narrowing: None,
         unknowns: Vec::new(),
         evidence_hash: None,
         requested_by: None,
@@ -225,7 +231,7 @@ mod tests {
             approval_url: "https://approval.example".to_owned(),
             expires_at: "2026-10-15T06:30:00Z".parse().unwrap(),
         };
-        let text = text(&sealed, &Promise::default(), &commands);
+        let text = text(&sealed, &(&Promise::default()).into(), &commands);
         let (told, _) = text.split_once("\nTo approve").unwrap();
         insta::assert_snapshot!(told, @r#"
         Plan plan-6d90df44534f142c for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
@@ -367,6 +373,24 @@ mod tests {
                 "{findings}"
             );
         }
+    }
+
+    #[test]
+    fn a_service_whose_endpoints_take_no_policy_is_left_alone() {
+        let mut snapshot = snapshot(Owner::Adopted);
+        for offer in snapshot
+            .services
+            .iter_mut()
+            .filter(|offer| offer.name == "sts")
+        {
+            offer.takes_policy = false;
+        }
+        let plan = plan(&organisation(), &snapshot).unwrap().plan;
+        assert_eq!(plan.steps, []);
+        assert_eq!(
+            plan.left_alone,
+            ["sts: AWS takes no policies at its endpoints"]
+        );
     }
 
     #[test]

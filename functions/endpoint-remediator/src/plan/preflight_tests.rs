@@ -139,7 +139,7 @@ fn what_cannot_be_read_is_in_the_plan_its_text_and_the_command_that_approves_it(
         approval_url: "https://approval.example".to_owned(),
         expires_at: "2026-10-15T06:30:00Z".parse().unwrap(),
     };
-    let text = text(&sealed, &Promise::default(), &commands);
+    let text = text(&sealed, &(&Promise::default()).into(), &commands);
     let accepting = format!(r#""accept_unknown":["{}"]}}'"#, expected.join(r#"",""#));
     assert!(text.contains(&accepting), "{text}");
     let (_, from) = text.split_once("What could not be found out").unwrap();

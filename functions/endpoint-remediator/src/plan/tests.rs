@@ -38,7 +38,7 @@ fn a_person_reads_what_happens_what_it_costs_and_how_to_go_back() {
         approval_url: "https://approval.example".to_owned(),
         expires_at: "2026-10-15T06:30:00Z".parse().unwrap(),
     };
-    let text = text(&plan_of(&model::snapshot()), &promise, &commands);
+    let text = text(&plan_of(&model::snapshot()), &(&promise).into(), &commands);
     insta::assert_snapshot!(text, @r#"
     Plan plan-d6a1bf52a3b88eae for vpc-1 (us-east-1, account 123456789012): endpoints for lambda, s3, sts
     It is to end incident 123456789012/us-east-1/NatGateway-Bytes/2026-10-13.

@@ -20,6 +20,23 @@ pub(crate) struct Promise {
     pub(crate) does_not_cover: Vec<String>,
 }
 
+/// What stands beside the plan itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    pub(crate) promise: &'a Promise,
+    /// Plans that it takes the place of.
+    pub(crate) supersedes: Vec<String>,
+}
+
+impl<'a> From<&'a Promise> for Head<'a> {
+    fn from(promise: &'a Promise) -> Self {
+        Self {
+            promise,
+            supersedes: Vec::new(),
+        }
+    }
+}
+
 /// What the person needs to know to run the next commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Commands {
@@ -30,10 +47,10 @@ pub(crate) struct Commands {
 }
 
 /// The whole text.
-pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> String {
-    let plan = &sealed.plan;
+pub(crate) fn text(sealed: &Sealed, beside: &Head<'_>, commands: &Commands) -> String {
+    let (plan, promise) = (&sealed.plan, beside.promise);
     let mut out = String::new();
-    head(&mut out, sealed, promise);
+    head(&mut out, sealed, beside);
     section(&mut out, "What it does, in this order", &steps(plan));
     section(&mut out, "The policies", &policies(plan));
     section(
@@ -67,13 +84,13 @@ pub(crate) fn text(sealed: &Sealed, promise: &Promise, commands: &Commands) -> S
     out
 }
 
-fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
-    let plan = &sealed.plan;
+fn head(out: &mut String, sealed: &Sealed, beside: &Head<'_>) {
+    let (plan, promise) = (&sealed.plan, beside.promise);
     let services = plan.request.services.join(", ");
-    let what = if plan.policy.is_some() {
-        "policies of the endpoints"
-    } else {
-        "endpoints"
+    let what = match (&plan.policy, &plan.narrowing) {
+        (Some(_), _) => "policies of the endpoints",
+        (None, Some(_)) => "fewer clients at the endpoints",
+        (None, None) => "endpoints",
     };
     let mut line = |text: String| {
         // Writing to a String does not fail.
@@ -86,11 +103,20 @@ fn head(out: &mut String, sealed: &Sealed, promise: &Promise) {
     if let Some(incident) = &plan.request.incident_id {
         line(format!("It is to end incident {incident}."));
     }
+    if !beside.supersedes.is_empty() {
+        line(format!(
+            "It takes the place of {}: the same request, answered anew. Do not approve that any more.",
+            beside.supersedes.join(", ")
+        ));
+    }
     if let Some(requester) = &plan.requested_by {
         line(format!(
             "Asked for by {requester}, by their own word: somebody else approves it, unless the approval function is set to \
              allow self-approval."
         ));
+    }
+    if plan.narrowing.is_some() {
+        return line("It costs nothing and saves nothing: it narrows who may pass.".to_owned());
     }
     if plan.policy.is_some() {
         return line(
@@ -134,7 +160,7 @@ fn steps(plan: &Plan) -> Vec<String> {
             Change::SwitchPrivateDnsOn { .. } | Change::AssociateRouteTable { .. } => {
                 "  <- traffic moves"
             }
-            Change::SetPolicy { .. } => "  <- who may pass changes",
+            Change::SetPolicy { .. } | Change::Revoke { .. } => "  <- who may pass changes",
             _ => "",
         };
         format!("{:>2}. {}{mark}", step.number, step.change)
@@ -188,6 +214,8 @@ fn replayed(plan: &Plan) -> Vec<String> {
 fn undo(sealed: &Sealed, commands: &Commands) -> String {
     let how = if sealed.plan.policy.is_some() {
         "The policy that was there before is put back, unless somebody changed it since."
+    } else if sealed.plan.narrowing.is_some() {
+        "Whoever was let in before is let in again, then the rules that it added go."
     } else {
         "In reverse, only what it made or changed; the way through the NAT gateway stays there all the time."
     };

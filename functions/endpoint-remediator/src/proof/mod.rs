@@ -2,6 +2,7 @@
 
 mod crashing;
 mod living;
+mod narrowed;
 mod racing;
 mod refusals;
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::clients::Interface;
+use super::narrowed::{self, Narrowed};
 use crate::acl::{AclEntry, Area, EPHEMERAL, NetworkAcl, Ports};
 use crate::change::{Change, Direction, Peer, Target};
 use crate::plan::Plan;
@@ -23,6 +24,8 @@ pub(crate) struct After<'a> {
     routes: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// Services whose names will lead to an endpoint.
     pub(crate) endpoints: Vec<Endpoint<'a>>,
+    /// Endpoints that admit fewer clients.
+    pub(crate) narrowed: Vec<Narrowed<'a>>,
 }
 
 /// An interface endpoint to be.
@@ -116,7 +119,7 @@ impl<'a> After<'a> {
                 Change::SwitchPrivateDnsOn { service, .. } => {
                     switched.insert(service.as_str());
                 }
-                Change::Allow { .. } | Change::SetPolicy { .. } => {}
+                Change::Allow { .. } | Change::Revoke { .. } | Change::SetPolicy { .. } => {}
             }
         }
         let named = by_service.into_iter().map(|(service, endpoint)| Endpoint {
@@ -125,6 +128,7 @@ impl<'a> After<'a> {
         });
         Self {
             snapshot,
+            narrowed: narrowed::of(plan, snapshot),
             routes,
             endpoints: named
                 .filter(|endpoint| switched.contains(endpoint.service))

@@ -16,6 +16,8 @@ pub(crate) struct Interface {
     pub(crate) addresses: Vec<Ipv4Addr>,
     /// Delegated IPv4 prefixes (`10.0.3.16/28`): every address in one is its own.
     pub(crate) prefixes: Vec<String>,
+    /// Whether it is one of an interface endpoint.
+    pub(crate) is_endpoint: bool,
 }
 
 /// What talks in the VPC.

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tollkeeper::flow_log::{Flow, LineError, NatSide, Record};
 use tollkeeper::flow_log_files::{Fold, Sums};
 use tollkeeper::time::Day;
 
+use super::narrowed::Door;
 use super::sum::Sum;
 use super::watch::{Far, Watch};
 
@@ -151,20 +153,28 @@ impl FlowFold {
     fn take(&mut self, record: &Record<'_>, watch: &Watch) -> Result<(), LineError> {
         let start = record.start()?;
         let recorder = record.recorder();
+        if !Self::wants(watch, recorder) {
+            return Ok(());
+        }
+        let door = watch.door(recorder);
         let at_gateway = watch.gateways.contains(recorder);
         let is_elsewhere =
             || !matches!(record.vpc_id(), "" | "-") && record.vpc_id() != watch.vpc_id;
         if !self.seconds.contains(&start) || !at_gateway && is_elsewhere() {
             return Ok(());
         }
-        let side = if at_gateway {
+        let side = if let Some(door) = door {
+            record.endpoint_side(
+                |address| matches!(address, IpAddr::V4(own) if door.addresses.contains(&own)),
+            )?
+        } else if at_gateway {
             record.nat_side()?
         } else {
             record.interface_side(|address| watch.is_inside(address))?
         };
         match side {
             NatSide::Counted(flow) => {
-                let key = key(record, &flow, watch)?;
+                let key = key(record, &flow, watch, door)?;
                 let count = Count::at(start - self.seconds.start, record.bytes()?);
                 self.flows.add(recorder, key, &count);
             }
@@ -179,8 +189,21 @@ impl FlowFold {
     }
 }
 
-fn key(record: &Record<'_>, flow: &Flow<'_>, watch: &Watch) -> Result<Key, LineError> {
+fn key(
+    record: &Record<'_>,
+    flow: &Flow<'_>,
+    watch: &Watch,
+    door: Option<&Door>,
+) -> Result<Key, LineError> {
     let port = record.remote_port(flow.leg)?;
+    if let Some(door) = door {
+        let far = Far::Endpoint(Arc::clone(&door.service));
+        return Ok(Key {
+            source: flow.source,
+            far,
+            port,
+        });
+    }
     let far = watch.far(flow.remote, flow.remote_service, port, record.protocol()?);
     Ok(Key {
         source: flow.source,
@@ -217,8 +240,8 @@ impl Fold for FlowFold {
     }
 
     /// An interface that is gone today may have been the VPC's: the record says.
-    fn wants(_: &Watch, _: &str) -> bool {
-        true
+    fn wants(watch: &Watch, recorder: &str) -> bool {
+        !watch.is_at_doors() || watch.door(recorder).is_some()
     }
 
     fn record(&mut self, record: &Record<'_>, watch: &Watch) {

@@ -198,6 +198,7 @@ impl<'a> Judge<'a> {
         let all = || self.after.endpoints.iter();
         match &seen.key.far {
             Far::Elsewhere => Verdict::Unaffected,
+            Far::Endpoint(service) => self.at_endpoint(seen, service),
             Far::Service(service) => {
                 let own = all().filter(|endpoint| *endpoint.service == **service);
                 match own.collect::<Vec<_>>() {
@@ -220,6 +221,24 @@ impl<'a> Judge<'a> {
         match self.by_name(seen, &all) {
             Verdict::Breaks(_) | Verdict::Unknown(_) => Verdict::Unknown(reason),
             Verdict::Fine | Verdict::Moves | Verdict::Unaffected => Verdict::Unaffected,
+        }
+    }
+
+    /// Seen at an endpoint that is narrowed: its group alone decides. Other ports are not this plan's.
+    fn at_endpoint(&self, seen: &Seen, service: &str) -> Verdict {
+        let mut narrowed = self.after.narrowed.iter();
+        let Some(endpoint) = narrowed.find(|one| one.service == service) else {
+            return Verdict::Unaffected;
+        };
+        match seen.key.port {
+            Some(HTTPS) | None => {}
+            Some(_) => return Verdict::Unaffected,
+        }
+        let source = seen.key.source;
+        match endpoint.admits(source, self.directory.interface(source)) {
+            Some(true) => Verdict::Fine,
+            Some(false) => Verdict::Breaks(Why::Obstacle(Obstacle::EndpointGroup)),
+            None => Verdict::Unknown(Reason::Gone),
         }
     }
 
@@ -323,6 +342,7 @@ impl<'a> Judge<'a> {
             days_without_flows: self.days_without_flows,
             files,
             table: self.watch.table_date().map(str::to_owned),
+            at_endpoints: self.watch.is_at_doors(),
             seen: self.seen,
             fine: self.fine,
             unaffected: self.unaffected,
@@ -343,7 +363,7 @@ impl<'a> Judge<'a> {
 
     fn listed(&self, breaking: Breaking, sum: Sum) -> Broken {
         let service = match &breaking.far {
-            Far::Service(service) => service.to_string(),
+            Far::Service(service) | Far::Endpoint(service) => service.to_string(),
             _ => format!("{} or another AWS API", self.names().join(", ")),
         };
         Broken {

@@ -1,7 +1,7 @@
 //! Blast-radius replay: the flows of the last days, run against the network as a plan will leave it.
 //!
 //! `watch` says what of the logs matters, `flows` folds a day of them, `vantage` counts each flow once, `after` reads the
-//! plan, `judge` says what happens to every flow, `report` is what the plan keeps of it, `words` how people read it. All
+//! plan, `narrowed` one that leaves clients out, `judge` says what happens to every flow, `report` is what the plan keeps of it, `words` how people read it. All
 //! pure: the logs are read by `flow_logs`, the clients by `ec2`. Flows carry no principal, so what a policy denies cannot
 //! be replayed.
 
@@ -9,6 +9,7 @@ mod after;
 mod clients;
 mod flows;
 mod judge;
+mod narrowed;
 #[cfg(test)]
 mod oracle_tests;
 mod report;

@@ -126,6 +126,7 @@ fn breaks(case: &Case, plan: &Plan, client: &Client, service: &str) -> Option<bo
             groups: client.groups.clone(),
             addresses: vec![own],
             prefixes: Vec::new(),
+            is_endpoint: false,
         }],
         groups: world.network.groups.clone(),
         gateways: Vec::new(),

@@ -12,7 +12,9 @@ pub(super) const MOST_LISTED: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Replay {
-    /// There is nothing to replay, so how many flows would break is unknown; and why.
+    /// A plan that moves and admits nobody; and why flows say nothing of it.
+    NotApplicable(String),
+    /// There is nothing to replay, and why: whoever approves accepts that how many flows would break is unknown.
     NotDone(String),
     /// There are flow logs, and they could not be read: whoever approves accepts that.
     Unread(String),
@@ -33,6 +35,9 @@ pub(crate) struct Report {
     /// When AWS wrote the table of addresses that labels come from; absent where they are the logs' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<String>,
+    /// Whether flows were looked for at the interfaces of endpoints, and nowhere else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) at_endpoints: bool,
     /// Accepted flows between the VPC and public addresses.
     pub(crate) seen: Sum,
     /// To planned services, and they pass after the plan as before.
@@ -114,7 +119,7 @@ impl Replay {
     /// What was found, if anything was replayed.
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
-            Self::NotDone(_) | Self::Unread(_) => None,
+            Self::NotApplicable(_) | Self::NotDone(_) | Self::Unread(_) => None,
             Self::Done(report) => Some(report),
         }
     }

@@ -1,19 +1,25 @@
 //! What the replay says of whole plans, and the model's oracle beside it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
+use tollkeeper::flow_log::{Format, LineReader};
+use tollkeeper::flow_log_files::Fold;
+use tollkeeper::plan::EndpointKind;
+use tollkeeper::time::Day;
 
 use super::clients::{Clients, Interface};
-use super::flows::{Count, Key};
+use super::flows::{Count, FlowFold, Key};
 use super::report::{Files, Report};
 use super::sum::Sum;
 use super::vantage::{DaySeen, Seen};
 use super::watch::{Far, Watch};
-use super::{After, Judge, Replay, details, headline};
+use super::{After, Judge, Replay, details, headline, one_vantage};
 use crate::change::{Direction, Peer};
 use crate::model;
-use crate::plan::{Place, Plan, make, normalise};
+use crate::owner::Owner;
+use crate::plan::{Place, Plan, Wanted, make, normalise};
 use crate::reach::HTTPS;
 use crate::snapshot::{Rule, Snapshot};
 
@@ -43,6 +49,7 @@ fn interface(id: &str, address: [u8; 4], subnet: &str, group: &str) -> Interface
         groups: vec![group.to_owned()],
         addresses: vec![Ipv4Addr::from(address)],
         prefixes: Vec::new(),
+        is_endpoint: false,
     }
 }
 
@@ -377,13 +384,126 @@ proptest! {
 }
 
 #[test]
-fn flow_logs_that_could_not_be_read_have_to_be_accepted_and_none_at_all_need_not() {
+fn flow_logs_that_are_missing_or_could_not_be_read_have_to_be_accepted() {
     let none = Replay::NotDone("There are no flow logs to replay (FLOW_LOGS_LOCATION)".to_owned());
-    assert_eq!(none.to_accept(), None);
+    assert_eq!(none.to_accept().unwrap().code, "replay.no-flow-logs");
+    let of_no_use = Replay::NotApplicable("Flow logs name no principal".to_owned());
+    assert_eq!(of_no_use.to_accept(), None);
     let unread = Replay::Unread(
         "The flow logs of 2026-10-13 could not be read (s3:GetObject: AccessDenied)".to_owned(),
     );
     let code = unread.to_accept().unwrap();
     assert_eq!(code.code, "replay.unread");
     insta::assert_snapshot!(code.what, @"The flow logs of 2026-10-13 could not be read (s3:GetObject: AccessDenied): how many flows would break was not found out");
+}
+
+/// A plan that narrows the endpoint for sts to a subnet and a group; its interface is `eni-door`.
+fn narrowed() -> (Plan, Snapshot, Clients) {
+    let (_, mut snapshot) = story();
+    let mut sts = model::foreign_endpoint("vpce-sts", "sts", EndpointKind::Interface);
+    sts.groups = vec!["sg-sts".to_owned()];
+    sts.private_dns = true;
+    snapshot.endpoints.push(sts);
+    let mut group = model::group("sg-sts", "tollkeeper-sts");
+    group.ingress = vec![Rule::tcp(HTTPS, Peer::Cidr("10.0.0.0/16".to_owned()))];
+    group.owner = Owner::Tollkeeper {
+        plan_id: "plan-1".to_owned(),
+    };
+    snapshot.groups.push(group);
+    let ask = serde_json::json!({
+        "vpc_id": "vpc-1", "services": ["sts"], "admit": ["sg-app", "10.0.2.0/24"]
+    });
+    let mut clients = clients();
+    snapshot.groups.push(model::group("sg-app", "app"));
+    let mut door = interface("eni-door", [10, 0, 2, 200], "subnet-private-a", "sg-sts");
+    door.is_endpoint = true;
+    let other = interface("eni-other", [10, 0, 3, 50], "subnet-private-b", "sg-narrow");
+    clients.interfaces.extend([door, other]);
+    let wanted = Wanted::Narrowing(serde_json::from_value(ask).unwrap());
+    let (wanted, _) = wanted.normalise().unwrap();
+    let plan = wanted
+        .make(&place(), &snapshot, &model::evidence(), 0)
+        .unwrap();
+    (plan.plan, snapshot, clients)
+}
+
+/// What a day of flow-log lines (source, destination, their ports) at some interface comes to.
+fn at_the_door(lines: &[(&str, &str, &str, u16, u16)]) -> Report {
+    let (plan, snapshot, clients) = narrowed();
+    let after = After::of(&plan, &snapshot);
+    let doors = after
+        .narrowed
+        .iter()
+        .flat_map(|one| one.doors(&clients))
+        .collect();
+    let none = BTreeSet::new();
+    let watch = Watch::new(
+        ("vpc-1", &snapshot.vpc.cidrs),
+        "us-east-1",
+        ["eni-nat".to_owned()].into(),
+        (&none, &none),
+        None,
+    )
+    .at(doors);
+    let day: Day = "2026-10-13".parse().unwrap();
+    let mut fold = FlowFold::new(day);
+    let start = day.start().as_second() + 60;
+    for (recorder, source, destination, source_port, port) in lines {
+        let line = format!(
+            "2 123456789012 {recorder} {source} {destination} {source_port} {port} 6 5 1000 {start} {} ACCEPT OK",
+            start + 60
+        );
+        let mut reader = LineReader::new(Some(Format::version_2()));
+        fold.record(&reader.read(line.as_bytes()).unwrap().unwrap(), &watch);
+    }
+    let logs = BTreeMap::from([("fl-1".to_owned(), fold.into_sums())]);
+    let mut judge = Judge::new(after, &watch, &clients);
+    judge.day(day, &one_vantage(&watch.gateways, logs));
+    judge.report(Files {
+        all: 1,
+        ..Files::default()
+    })
+}
+
+#[test]
+fn whoever_was_seen_at_an_endpoint_and_is_admitted_no_more_would_be_left_out() {
+    let report = at_the_door(&[
+        // Out and back, of a client in the admitted subnet.
+        ("eni-door", "10.0.2.101", "10.0.2.200", 40_000, 443),
+        ("eni-door", "10.0.2.200", "10.0.2.101", 443, 40_000),
+        // In the admitted group, though not in the subnet.
+        ("eni-door", "10.0.3.10", "10.0.2.200", 40_001, 443),
+        // In neither, by an address that nobody has now, which groups may have admitted; and on another port.
+        ("eni-door", "10.0.9.9", "10.0.2.200", 40_002, 443),
+        ("eni-door", "10.0.9.9", "10.0.2.200", 40_002, 80),
+        // The same flow at the client's own interface is not counted again.
+        ("eni-web", "10.0.3.10", "10.0.2.200", 40_001, 443),
+    ]);
+    let flows = (
+        report.seen.flows,
+        report.fine.flows,
+        report.unaffected.flows,
+    );
+    assert_eq!(flows, (5, 3, 1));
+    assert_eq!((report.broken().flows, report.doubtful().flows), (0, 1));
+    let narrow = at_the_door(&[("eni-door", "10.0.2.77", "10.0.2.200", 40_000, 443); 2]);
+    assert_eq!(narrow.broken().flows, 0, "by its subnet");
+}
+
+#[test]
+fn a_person_reads_who_would_be_left_out_at_an_endpoint() {
+    let mut report = at_the_door(&[("eni-door", "10.0.0.30", "10.0.2.200", 40_000, 443)]);
+    assert_eq!(report.broken().flows, 0, "it wears the group");
+    report = at_the_door(&[("eni-door", "10.0.3.50", "10.0.2.200", 40_000, 443); 3]);
+    let replay = Replay::Done(Box::new(report));
+    let lines = [headline(&replay, &["sts".to_owned()]), details(&replay)].concat();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    On 2026-10-13, 3 flows (under 0.1 GB) from 1 address were recorded at the endpoints for sts: 3 would be left out, 0 are unknown.
+    From 1 file of flow logs; a flow is a record of one direction and interval, counted at one place. Read at the endpoints' own interfaces; who did not call in those days is not seen.
+    3 flows (under 0.1 GB) from 10.0.3.50 (eni-other, subnet-private-b) to sts on port 443 would break: the endpoint's security group does not admit it
+    ");
+    assert_eq!(replay.to_accept().unwrap().code, "replay.would-break");
+    let nobody = Replay::Done(Box::new(at_the_door(&[])));
+    assert_eq!(nobody.to_accept().unwrap().code, "replay.nobody-seen");
+    insta::assert_snapshot!(headline(&nobody, &["sts".to_owned()])[0], @"On 2026-10-13, no flow was recorded at the interfaces of the endpoints for sts.");
 }

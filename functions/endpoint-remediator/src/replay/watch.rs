@@ -1,11 +1,12 @@
 //! What of a VPC's flows matters to a plan: whose they are, and whether their far end may be a planned service's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tollkeeper::services::IpRanges;
 
+use super::narrowed::Door;
 use crate::reach::{self, HTTPS};
 
 /// The other port that AWS's APIs listen on. Endpoints of a plan do not.
@@ -30,6 +31,8 @@ pub(crate) enum Far {
     Unlabelled,
     /// Nothing that the plan moves.
     Elsewhere,
+    /// An endpoint that is there, seen at its own interface.
+    Endpoint(Arc<str>),
 }
 
 /// What is looked for in the flow logs of a VPC.
@@ -46,6 +49,8 @@ pub(crate) struct Watch {
     apis: bool,
     ports: BTreeSet<u16>,
     ranges: Option<Arc<IpRanges>>,
+    /// Interfaces of endpoints; where there are any, nothing else is looked at.
+    doors: BTreeMap<String, Door>,
 }
 
 impl Watch {
@@ -73,7 +78,23 @@ impl Watch {
             apis: !interface_services.is_empty(),
             ports: [HTTPS, HTTP].into_iter().chain(more).collect(),
             ranges,
+            doors: BTreeMap::new(),
         }
+    }
+
+    /// The same, at the interfaces of endpoints only.
+    pub(crate) fn at(self, doors: BTreeMap<String, Door>) -> Self {
+        Self { doors, ..self }
+    }
+
+    /// Whether endpoints are looked at and nothing else.
+    pub(crate) fn is_at_doors(&self) -> bool {
+        !self.doors.is_empty()
+    }
+
+    /// The endpoint whose interface recorded.
+    pub(super) fn door(&self, recorder: &str) -> Option<&Door> {
+        self.doors.get(recorder)
     }
 
     /// Whether an address lies in one of the VPC's ranges.

@@ -8,17 +8,30 @@ use crate::preflight::Unknown;
 
 /// The code under which whoever approves accepts that flows break.
 const WOULD_BREAK: &str = "replay.would-break";
+/// The code under which whoever approves accepts that there are no flow logs.
+const NO_LOGS: &str = "replay.no-flow-logs";
+/// The code under which whoever approves accepts that nobody was seen at the endpoints.
+const NOBODY_SEEN: &str = "replay.nobody-seen";
 /// The code under which whoever approves accepts that the flow logs could not be read.
 const UNREAD: &str = "replay.unread";
 
 impl Replay {
     /// What whoever approves has to accept of it.
     pub(crate) fn to_accept(&self) -> Option<Unknown> {
-        if let Self::Unread(why) = self {
-            let what = format!("{why}: how many flows would break was not found out");
-            return Some(Unknown::new(UNREAD, what));
+        let not_found =
+            |why: &String| format!("{why}: how many flows would break was not found out");
+        let report = match self {
+            Self::NotApplicable(_) => return None,
+            Self::NotDone(why) => return Some(Unknown::new(NO_LOGS, not_found(why))),
+            Self::Unread(why) => return Some(Unknown::new(UNREAD, not_found(why))),
+            Self::Done(report) => report,
+        };
+        if report.at_endpoints && report.seen == Sum::default() {
+            let what = "no flow was recorded at the endpoints' own interfaces: nobody uses them, or the flow logs do not \
+                        cover them";
+            return Some(Unknown::new(NOBODY_SEEN, what.to_owned()));
         }
-        let broken = self.report()?.broken();
+        let broken = report.broken();
         (broken.flows > 0).then(|| {
             let flows = number(broken.flows);
             let what = format!(
@@ -32,6 +45,7 @@ impl Replay {
 /// What comes of it, in one breath; and how it was obtained.
 pub(crate) fn headline(replay: &Replay, services: &[String]) -> Vec<String> {
     let report = match replay {
+        Replay::NotApplicable(why) => return vec![format!("{why}.")],
         Replay::NotDone(why) | Replay::Unread(why) => {
             return vec![format!("{why}: how many flows would break is unknown")];
         }
@@ -45,6 +59,9 @@ fn result(report: &Report, services: &[String]) -> String {
     let all: Sum = [report.fine, broken, unknown].into_iter().sum();
     let (when, to) = (span(report), services.join(", "));
     let others = number(report.unaffected.flows);
+    if report.at_endpoints {
+        return at_endpoints(report, &to, all, broken);
+    }
     if all.flows == 0 {
         return format!(
             "{when}, no flow from the VPC to {to} was recorded; {others} went elsewhere and stay as they are."
@@ -70,6 +87,24 @@ fn result(report: &Report, services: &[String]) -> String {
     )
 }
 
+/// What was seen at endpoints that are narrowed.
+fn at_endpoints(report: &Report, to: &str, all: Sum, broken: Sum) -> String {
+    let when = span(report);
+    if all.flows == 0 {
+        return format!(
+            "{when}, no flow was recorded at the interfaces of the endpoints for {to}."
+        );
+    }
+    format!(
+        "{when}, {} flows ({}) from {} were recorded at the endpoints for {to}: {} would be left out, {} are unknown.",
+        number(all.flows),
+        gigabytes(all.bytes),
+        many(report.sources, "address", "addresses"),
+        number(broken.flows),
+        number(report.doubtful().flows),
+    )
+}
+
 /// How the figures were obtained, and what they do not cover.
 fn method(report: &Report) -> String {
     let files = report.files;
@@ -81,6 +116,13 @@ fn method(report: &Report) -> String {
         text.push(' ');
         text.push_str(&sentence);
     };
+    if report.at_endpoints {
+        add(
+            "Read at the endpoints' own interfaces; who did not call in those days is not seen."
+                .to_owned(),
+        );
+        return with_gaps(text, report);
+    }
     add(match &report.table {
         Some(date) => format!("Services by AWS's address table of {date}."),
         None => "Services by the log's own names: without AWS's address table the region of a far end is not known and \
@@ -93,6 +135,16 @@ fn method(report: &Report) -> String {
             report.unnamed.join(", ")
         ));
     }
+    with_gaps(text, report)
+}
+
+/// What is missing in the figures.
+fn with_gaps(mut text: String, report: &Report) -> String {
+    let files = report.files;
+    let mut add = |sentence: String| {
+        text.push(' ');
+        text.push_str(&sentence);
+    };
     if !report.days_without_flows.is_empty() {
         let days = report.days_without_flows.iter().map(ToString::to_string);
         let days: Vec<String> = days.collect();

@@ -12,6 +12,7 @@ mod consumer;
 mod killed;
 mod laptop;
 mod limiter;
+mod narrowing;
 mod nights;
 mod policies;
 mod preflight;

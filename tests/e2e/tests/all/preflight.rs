@@ -32,15 +32,17 @@ async fn what_may_not_be_read_has_to_be_accepted_before_the_plan_is_applied() {
     front.fail_next("cloudtrail", "LookupEvents", 1, Fault::Denied);
     let reply = plan(&engine, &story.world.ids.vpc, &["s3"]).await;
     let plan = summary(&reply);
-    assert_eq!(plan.unknowns, ["source-ip.cloudtrail"]);
+    // Of the days before today the story has no flow logs.
+    let unknowns = ["replay.no-flow-logs", "source-ip.cloudtrail"];
+    assert_eq!(plan.unknowns, unknowns);
     let text = reply["text"].as_str().unwrap();
     assert!(text.contains("(s3: AccessDeniedException)"), "{text}");
     assert!(
-        text.contains(r#""accept_unknown":["source-ip.cloudtrail"]"#),
+        text.contains(r#""accept_unknown":["replay.no-flow-logs","source-ip.cloudtrail"]"#),
         "{text}"
     );
 
-    for wrong in [&[][..], &["dns.custom-servers"]] {
+    for wrong in [&[][..], &["dns.custom-servers"], &unknowns[..1]] {
         let refused = engine
             .approve_accepting(&plan, &plan.plan_hash, wrong)
             .await;
@@ -53,9 +55,8 @@ async fn what_may_not_be_read_has_to_be_accepted_before_the_plan_is_applied() {
     assert!(early.starts_with("Approval.Missing"), "{early}");
     assert_eq!(front.calls("ec2", "CreateVpcEndpoint"), 0);
 
-    let accepted = ["source-ip.cloudtrail"];
     let approved = engine
-        .approve_accepting(&plan, &plan.plan_hash, &accepted)
+        .approve_accepting(&plan, &plan.plan_hash, &unknowns)
         .await;
     assert_eq!(approved["statusCode"], 200, "{approved}");
     let applied = engine.apply(&plan).await;
@@ -123,7 +124,7 @@ async fn a_bucket_a_zone_and_callers_that_know_the_nat_gateways_are_in_the_plan(
 
     let reply = plan(&engine, &vpc, &["s3", "lambda", "sts"]).await;
     let text = reply["text"].as_str().unwrap();
-    assert_eq!(summary(&reply).unknowns, [""; 0], "{text}");
+    assert_eq!(summary(&reply).unknowns, ["replay.no-flow-logs"], "{text}");
     for expected in [
         "s3: the policies of reports (statement 1) admit calls by the NAT gateway's public address",
         "lambda: the private hosted zone lambda.us-east-1.amazonaws.com",
@@ -139,4 +140,27 @@ async fn a_bucket_a_zone_and_callers_that_know_the_nat_gateways_are_in_the_plan(
         "same world, same plan"
     );
     assert_eq!(again["new"], false);
+
+    // Somebody else calls through the NAT gateway: whoever approves should know, so the plan is another one.
+    story.cloud.front().record_event(json!({
+        "eventSource": "sts.amazonaws.com", "eventTime": now.to_string(), "sourceIPAddress": address,
+        "userIdentity": {"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"userName": "billing"}}},
+    }));
+    let anew = plan(&engine, &vpc, &["s3", "lambda", "sts"]).await;
+    let text = anew["text"].as_str().unwrap();
+    let (old, new) = (summary(&reply), summary(&anew));
+    let takes_place = format!("It takes the place of {}", old.plan_id);
+    assert!(text.contains(&takes_place), "{text}");
+    let refused = refusal(&engine.approve(&old, &old.plan_hash).await);
+    assert_eq!(refused["errorType"], "Plan.Superseded");
+    let status = engine.act("status", &old).await.into_result().unwrap();
+    assert_eq!(
+        (&status["state"], &status["superseded_by"]),
+        (&json!("superseded"), &json!(new.plan_id))
+    );
+    assert!(status["evidence"].to_string().contains(address), "{status}");
+    let apply = engine.act("apply", &old).await.into_result().unwrap_err();
+    assert!(apply.starts_with("Plan.WrongState"), "{apply}");
+    let approved = engine.approve(&new, &new.plan_hash).await;
+    assert_eq!(approved["statusCode"], 200, "{approved}");
 }

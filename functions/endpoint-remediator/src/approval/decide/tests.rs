@@ -13,6 +13,7 @@ fn now() -> Timestamp {
 
 fn bound() -> Bound {
     Bound {
+        superseded_by: None,
         plan_hash: request(&event()).unwrap().plan_hash,
         unknowns: Vec::new(),
         requested_by: None,
