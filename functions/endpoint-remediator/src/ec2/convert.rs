@@ -10,6 +10,7 @@ use crate::acl::{AclEntry, LAST_OWN_RULE, NetworkAcl};
 use crate::change::{Direction, Peer};
 use crate::owner::Owner;
 use crate::policy::normal_form;
+use crate::reach;
 use crate::snapshot::{Endpoint, EndpointState, Group, RouteTable, Rule};
 
 pub(super) fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
@@ -148,16 +149,24 @@ pub(super) fn dns_servers(from: &types::DhcpOptions) -> Vec<String> {
 /// A table with those of its endpoint routes that lead to `endpoints`.
 pub(super) fn route_table(from: &types::RouteTable, endpoints: &[Endpoint]) -> RouteTable {
     let routes = from.routes();
-    let default = routes
-        .iter()
-        .find(|route| route.destination_cidr_block() == Some("0.0.0.0/0"));
     let gateways = routes.iter().filter_map(types::Route::gateway_id);
     let is_known = |id: &&str| endpoints.iter().any(|endpoint| endpoint.id == **id);
     RouteTable {
         id: owned(from.route_table_id()),
-        default_target: default.and_then(target).map(str::to_owned),
+        default_target: default_route(routes).and_then(target).map(str::to_owned),
         endpoint_routes: gateways.filter(is_known).map(str::to_owned).collect(),
     }
+}
+
+/// The widest of those that hold public addresses by the million: 0.0.0.0/0, or the halves it is often split in.
+fn default_route(routes: &[types::Route]) -> Option<&types::Route> {
+    /// No private range is wider than a /8.
+    const WIDE: u32 = 7;
+    let bits = |route: &&types::Route| Some(reach::range(route.destination_cidr_block()?)?.1);
+    let wide = routes
+        .iter()
+        .filter(|route| bits(route).is_some_and(|bits| bits <= WIDE));
+    wide.min_by_key(|route| (bits(route), route.destination_cidr_block()))
 }
 
 fn target(route: &types::Route) -> Option<&str> {
@@ -168,4 +177,44 @@ fn target(route: &types::Route) -> Option<&str> {
         .or_else(|| route.network_interface_id())
         .or_else(|| route.instance_id())
         .or_else(|| route.vpc_peering_connection_id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(routes: &[(&str, &str)]) -> RouteTable {
+        let route = |(range, gateway): &(&str, &str)| {
+            let route = types::Route::builder().destination_cidr_block(*range);
+            route.gateway_id(*gateway).build()
+        };
+        let table = types::RouteTable::builder().route_table_id("rtb-1");
+        let table = table.set_routes(Some(routes.iter().map(route).collect()));
+        route_table(&table.build(), &[])
+    }
+
+    #[test]
+    fn a_default_route_is_seen_whole_or_in_halves_and_no_private_range_is_one() {
+        for (routes, expected) in [
+            (
+                &[("10.0.0.0/16", "local"), ("0.0.0.0/0", "igw-1")][..],
+                Some("igw-1"),
+            ),
+            (
+                &[("128.0.0.0/1", "nat-1"), ("0.0.0.0/1", "nat-1")],
+                Some("nat-1"),
+            ),
+            (
+                &[("0.0.0.0/1", "nat-1"), ("0.0.0.0/0", "igw-1")],
+                Some("igw-1"),
+            ),
+            (&[("10.0.0.0/8", "tgw-1"), ("52.94.0.0/16", "nat-1")], None),
+        ] {
+            assert_eq!(
+                table(routes).default_target.as_deref(),
+                expected,
+                "{routes:?}"
+            );
+        }
+    }
 }
