@@ -42,10 +42,12 @@ pub struct KafkaPollers {
     pub subnets: Vec<String>,
     /// Group of their interfaces.
     pub security_group: String,
-    /// Group of the brokers; may be the same.
-    pub broker_security_group: String,
+    /// Group of the brokers; may be the same. With the port, or absent where the way to the brokers is no question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_security_group: Option<String>,
     /// Broker port: 9092 plain, 9094 TLS, 9096 SCRAM, 9098 IAM.
-    pub broker_port: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_port: Option<u16>,
 }
 
 /// Where a plan stands.

@@ -1,5 +1,7 @@
 //! The remediator's clients and settings, and what a request brings along.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use futures::future::OptionFuture;
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +16,7 @@ use crate::audit::{self, Asked, Event, What};
 use crate::caller::{Caller, IdentityError};
 use crate::config::Config;
 use crate::ec2::Ec2;
+use crate::event_source_mappings::{self, Pollers};
 use crate::failure::Failure;
 use crate::flow_logs::FlowLogs;
 use crate::network::Network;
@@ -22,6 +25,7 @@ use crate::policy::{About, Move};
 use crate::preflight::{Evidence, Read};
 use crate::snapshot::{Scope, Snapshot};
 use crate::store::Ledger;
+use crate::unread::code;
 use crate::{cloudtrail, route53, s3};
 
 /// Time kept free at the end of an invocation, to write the outcome and answer.
@@ -46,6 +50,8 @@ impl Call {
 #[derive(Debug)]
 struct Outside {
     cloudtrail: aws_sdk_cloudtrail::Client,
+    lambda: aws_sdk_lambda::Client,
+    msk: aws_sdk_kafka::Client,
     route53: aws_sdk_route53::Client,
     s3: aws_sdk_s3::Client,
 }
@@ -82,6 +88,8 @@ impl App {
                 .map(|location| FlowLogs::new(aws_sdk_s3::Client::new(sdk), location, ranges)),
             outside: Outside {
                 cloudtrail: aws_sdk_cloudtrail::Client::new(sdk),
+                lambda: aws_sdk_lambda::Client::new(sdk),
+                msk: aws_sdk_kafka::Client::new(sdk),
                 route53: aws_sdk_route53::Client::new(sdk),
                 s3: aws_sdk_s3::Client::new(sdk),
             },
@@ -148,6 +156,7 @@ impl App {
             cloudtrail,
             route53,
             s3,
+            ..
         } = &self.outside;
         let (vpc, services) = (&request.vpc_id, &request.services);
         let (nat_addresses, hosted_zones, room) = futures::join!(
@@ -186,6 +195,15 @@ impl App {
         }
         evidence.nat_addresses = nat_addresses;
         evidence.sorted()
+    }
+
+    /// Where the pollers of Kafka event source mappings live, or AWS's code.
+    pub(crate) async fn kafka_pollers(&self) -> Read<BTreeSet<Pollers>> {
+        let Outside { lambda, msk, .. } = &self.outside;
+        match event_source_mappings::kafka_pollers(lambda, msk).await {
+            Ok(pollers) => Read::Known(pollers),
+            Err(error) => Read::Unreadable(code(&error)),
+        }
     }
 
     /// The VPC as it is now.

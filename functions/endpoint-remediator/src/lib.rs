@@ -17,6 +17,7 @@ mod config;
 mod ec2;
 mod emit;
 mod engine;
+mod event_source_mappings;
 mod exception;
 mod failure;
 mod flow_logs;

@@ -4,6 +4,7 @@ mod apply;
 mod history;
 mod news;
 mod plan;
+mod pollers;
 mod replay;
 mod resume;
 mod rollback;

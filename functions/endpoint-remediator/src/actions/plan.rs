@@ -9,9 +9,9 @@ use tollkeeper::finding::Finding;
 use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
-use super::news;
 use super::replay::{Replaying, replay};
 use super::superseding::{Waiting, supersede, waiting};
+use super::{news, pollers};
 use crate::app::{App, Call};
 use crate::asked;
 use crate::audit::What;
@@ -99,15 +99,7 @@ pub(crate) async fn plan(app: &App, ask: Ask, call: &Call) -> Result<Value, Fail
     let place = app.place().await?;
     let ledger = app.ledger(&place);
     let snapshot = app.observe(&scope).await?;
-    let evidence = match &wanted {
-        Wanted::Endpoints(request) => Some(app.evidence(&place, request, &snapshot).await),
-        Wanted::Policies(_) | Wanted::Narrowing(_) => None,
-    };
-    let observed = Observed {
-        snapshot,
-        evidence,
-        requested_by,
-    };
+    let (wanted, observed) = look_beside(app, &place, wanted, snapshot, requested_by).await?;
     let draft = observed.make(&place, &wanted, 0)?.plan;
     if draft.steps.is_empty() {
         return Ok(
@@ -160,6 +152,39 @@ pub(crate) async fn plan(app: &App, ask: Ask, call: &Call) -> Result<Value, Fail
         give_out(app, &ledger, &sealed.id, &emitted, &mut reply).await?;
     }
     Ok(reply)
+}
+
+/// What is read beside the network; pollers that the request does not name become part of it.
+async fn look_beside(
+    app: &App,
+    place: &Place,
+    wanted: Wanted,
+    mut snapshot: Snapshot,
+    requested_by: Option<String>,
+) -> Result<(Wanted, Observed), Failure> {
+    let Wanted::Endpoints(mut request) = wanted else {
+        let observed = Observed {
+            snapshot,
+            evidence: None,
+            requested_by,
+        };
+        return Ok((wanted, observed));
+    };
+    let unread_pollers = pollers::complete(app, &mut request, &snapshot).await;
+    let (request, scope) = plan::normalise(request)?;
+    if scope.groups.iter().any(|id| snapshot.group(id).is_none()) {
+        snapshot = app.observe(&scope).await?;
+    }
+    let evidence = Evidence {
+        unread_pollers,
+        ..app.evidence(place, &request, &snapshot).await
+    };
+    let observed = Observed {
+        snapshot,
+        evidence: Some(evidence),
+        requested_by,
+    };
+    Ok((Wanted::Endpoints(request), observed))
 }
 
 /// The caps: changes by number, route tables by their part of the VPC's.

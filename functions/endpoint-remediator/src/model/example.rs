@@ -145,8 +145,8 @@ pub(crate) fn request() -> PlanRequest {
         kafka_pollers: vec![KafkaPollers {
             subnets: vec!["subnet-private-a".to_owned(), "subnet-private-b".to_owned()],
             security_group: "sg-pollers".to_owned(),
-            broker_security_group: "sg-brokers".to_owned(),
-            broker_port: 9098,
+            broker_security_group: Some("sg-brokers".to_owned()),
+            broker_port: Some(9098),
         }],
         incident_id: Some("123456789012/us-east-1/NatGateway-Bytes/2026-10-13".to_owned()),
     }

@@ -362,8 +362,8 @@ impl Tape {
             KafkaPollers {
                 subnets: vec![network.subnets[subnet].id.clone()],
                 security_group: own,
-                broker_security_group: brokers,
-                broker_port: 9098,
+                broker_security_group: Some(brokers),
+                broker_port: Some(9098),
             }
         };
         let count = [0, 1, 1, 2][world.clients.len() % 4];

@@ -117,6 +117,12 @@ impl<'a> Draft<'a> {
         for line in source_ip::callers(self.evidence, &self.moved()) {
             self.warn(line);
         }
+        if let Some(code) = &self.evidence.unread_pollers {
+            self.warn(format!(
+                "Not looked at: whether pollers of Kafka event source mappings live here, which could not be read ({code}); \
+                 name them in kafka_pollers"
+            ));
+        }
         for line in quotas::warnings(self.evidence, &self.endpoints) {
             self.warn(line);
         }

@@ -227,13 +227,15 @@ fn groups_that_need_a_rule<'a>(draft: &Draft<'a>, service: &str) -> Result<Vec<&
 
 fn reach_brokers(draft: &mut Draft<'_>, pollers: &KafkaPollers) {
     let snapshot = draft.snapshot;
-    let (Some(from), Some(brokers)) = (
+    let brokers = pollers.broker_security_group.as_ref();
+    let (Some(from), Some(brokers), Some(port)) = (
         snapshot.group(&pollers.security_group),
-        snapshot.group(&pollers.broker_security_group),
+        brokers.and_then(|id| snapshot.group(id)),
+        pollers.broker_port,
     ) else {
         return;
     };
-    let (port, cidrs) = (pollers.broker_port, &snapshot.vpc.cidrs);
+    let cidrs = &snapshot.vpc.cidrs;
     if !reach::admits(&brokers.ingress, port, Some(&from.id), cidrs) {
         draft.warn(format!(
             "The brokers' group {} does not admit the pollers' group {} on TCP {port} as far as its rules show; this \

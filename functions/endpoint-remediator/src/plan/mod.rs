@@ -12,10 +12,12 @@ mod placement;
 mod policy;
 mod text;
 
+use std::iter;
+
 use serde::{Deserialize, Serialize};
 use tollkeeper::canonical::{self, NotCanonical};
 use tollkeeper::money::Money;
-use tollkeeper::plan::{EndpointKind, PlanRequest, PlannedEndpoint};
+use tollkeeper::plan::{EndpointKind, KafkaPollers, PlanRequest, PlannedEndpoint};
 use tollkeeper::prices::{self, UnknownRegion};
 
 use crate::change::Step;
@@ -253,9 +255,15 @@ pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope)
     if request
         .kafka_pollers
         .iter()
-        .any(|pollers| pollers.broker_port == 0)
+        .any(|pollers| pollers.broker_port == Some(0))
     {
         return Err(wrong("broker_port", "0", "a TCP port, such as 9098"));
+    }
+    let is_half =
+        |one: &KafkaPollers| one.broker_security_group.is_some() != one.broker_port.is_some();
+    if let Some(half) = request.kafka_pollers.iter().find(|one| is_half(one)) {
+        let expected = "broker_security_group and broker_port together, or neither";
+        return Err(wrong("kafka_pollers", &half.security_group, expected));
     }
     request.services.sort();
     request.services.dedup();
@@ -276,7 +284,7 @@ pub(crate) fn normalise(mut request: PlanRequest) -> Result<(PlanRequest, Scope)
     request.kafka_pollers.dedup();
     let pollers = request.kafka_pollers.iter();
     let mut groups: Vec<String> = pollers
-        .flat_map(|p| [p.security_group.clone(), p.broker_security_group.clone()])
+        .flat_map(|p| iter::once(p.security_group.clone()).chain(p.broker_security_group.clone()))
         .collect();
     groups.sort();
     groups.dedup();
@@ -367,7 +375,7 @@ fn check_named(request: &PlanRequest, snapshot: &Snapshot) -> Result<(), PlanErr
         }
     }
     for pollers in &request.kafka_pollers {
-        for id in [&pollers.security_group, &pollers.broker_security_group] {
+        for id in iter::once(&pollers.security_group).chain(&pollers.broker_security_group) {
             if snapshot.group(id).is_none() {
                 return Err(missing("security group", id));
             }

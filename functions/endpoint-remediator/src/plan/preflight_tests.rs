@@ -121,6 +121,7 @@ fn nothing_readable() -> Evidence {
         bucket_policies: Some(denied()),
         callers: callers.into(),
         room: denied(),
+        unread_pollers: None,
     }
 }
 

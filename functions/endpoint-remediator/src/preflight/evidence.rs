@@ -20,6 +20,9 @@ pub(crate) struct Evidence {
     pub(crate) callers: BTreeMap<String, Read<Callers>>,
     /// Room left under the default quotas.
     pub(crate) room: Read<Room>,
+    /// Why the pollers of Kafka event source mappings could not be looked up; absent where they were, or were not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unread_pollers: Option<String>,
 }
 
 /// Something read, or why it was not.

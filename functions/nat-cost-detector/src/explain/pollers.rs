@@ -91,8 +91,8 @@ pub fn plan_of(
             Some(KafkaPollers {
                 subnets: mapping.subnets.clone(),
                 broker_security_group: broker_group(mapping, network)
-                    .unwrap_or_else(|| security_group.clone()),
-                broker_port: broker_port(mapping)?,
+                    .or_else(|| Some(security_group.clone())),
+                broker_port: Some(broker_port(mapping)?),
                 security_group,
             })
         })
@@ -185,8 +185,11 @@ mod tests {
     fn a_plan_gets_port_and_group_from_the_bootstrap_servers() {
         let network = fixture::network();
         let pollers = plan_of("esm-1", &fixture::mappings(), &network).unwrap();
-        assert_eq!(pollers[0].broker_port, 9092);
-        assert_eq!(pollers[0].broker_security_group, "sg-brokers");
+        assert_eq!(pollers[0].broker_port, Some(9092));
+        assert_eq!(
+            pollers[0].broker_security_group.as_deref(),
+            Some("sg-brokers")
+        );
         let mut unknown = fixture::mappings();
         unknown[0].bootstrap = vec!["kafka.internal".to_owned()];
         assert_eq!(

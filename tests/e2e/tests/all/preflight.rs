@@ -1,8 +1,10 @@
 //! What is read beside the network before a plan is made, by the real function: what it finds is in the plan, what it may
 //! not read has to be accepted.
 
+use aws_sdk_ec2::types::{IpPermission, IpRange};
 use aws_sdk_route53::types::{HostedZoneConfig, Vpc, VpcRegion};
 use local_cloud::Fault;
+use local_cloud::world::Role;
 use serde_json::{Value, json};
 use tollkeeper::plan::PlanSummary;
 
@@ -163,4 +165,34 @@ async fn a_bucket_a_zone_and_callers_that_know_the_nat_gateways_are_in_the_plan(
     assert!(apply.starts_with("Plan.WrongState"), "{apply}");
     let approved = engine.approve(&new, &new.plan_hash).await;
     assert_eq!(approved["statusCode"], 200, "{approved}");
+}
+
+#[tokio::test]
+async fn pollers_that_a_request_does_not_name_are_looked_up() {
+    let story = Story::up_to_the_leak("pollers").await;
+    let engine = Engine::of(&story).await;
+    let vpc = story.world.ids.vpc.clone();
+    let group = &story.world.ids.groups[&Role::Poller];
+    // Where there is no NAT gateway, pollers are let out to the brokers and nowhere else.
+    let everywhere = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+    let https = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(443)
+        .to_port(443)
+        .ip_ranges(everywhere);
+    let ec2 = aws_sdk_ec2::Client::new(&story.cloud.sdk_config());
+    let close = ec2.revoke_security_group_egress().group_id(group);
+    close.ip_permissions(https.build()).send().await.unwrap();
+    let rule = format!("let {group} out on TCP 443 to what step");
+    let found = plan(&engine, &vpc, &["lambda", "sts"]).await;
+    let text = found["text"].as_str().unwrap();
+    assert_eq!(text.matches(&rule).count(), 2, "at both endpoints: {text}");
+
+    let front = story.cloud.front();
+    front.fail_next("lambda", "ListEventSourceMappings", 1, Fault::Denied);
+    let blind = plan(&engine, &vpc, &["lambda", "sts"]).await;
+    let text = blind["text"]
+        .as_str()
+        .map_or_else(|| blind["why"].to_string(), str::to_owned);
+    assert!(!text.contains(&rule), "{text}");
 }
