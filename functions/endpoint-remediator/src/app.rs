@@ -1,6 +1,6 @@
 //! The remediator's clients and settings, and what a request brings along.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use futures::future::OptionFuture;
@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::flow_logs::FlowLogs;
 use crate::network::Network;
 use crate::plan::Place;
-use crate::policy::{About, Move};
+use crate::policy::{About, Move, Recorded};
 use crate::preflight::{Evidence, Read};
 use crate::snapshot::{Scope, Snapshot};
 use crate::store::Ledger;
@@ -195,6 +195,17 @@ impl App {
         }
         evidence.nat_addresses = nat_addresses;
         evidence.sorted()
+    }
+
+    /// Calls that CloudTrail recorded at an endpoint, how often each; and whether there are older ones.
+    pub(crate) async fn recorded(
+        &self,
+        service: &str,
+        endpoint: &str,
+        pages: usize,
+    ) -> Read<(BTreeMap<Recorded, u64>, bool)> {
+        let client = &self.outside.cloudtrail;
+        cloudtrail::through(client, service, endpoint, (self.clock)(), pages).await
     }
 
     /// Where the pollers of Kafka event source mappings live, or AWS's code.

@@ -1,8 +1,8 @@
-//! CloudTrail: who called a service from given addresses in the last days, by its management events.
+//! CloudTrail: who called a service from given addresses, or through an endpoint, in the last days, by its management events.
 //!
 //! Two calls a second are all that the API grants an account and region: pages are bounded, newest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_sdk_cloudtrail::Client;
@@ -11,16 +11,17 @@ use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use jiff::{SignedDuration, Timestamp};
 use tollkeeper::aws::CallError;
 
+use crate::policy::Recorded;
 use crate::preflight::Read;
 use crate::preflight::evidence::Callers;
 use crate::preflight::who::{self, event_source};
 use crate::unread::code;
 
-/// How far back events are read.
+/// How far back events are read: 7 days, as texts say.
 const WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Most calls for one plan, shared by its services.
-const MOST_CALLS: usize = 20;
+pub(crate) const MOST_CALLS: usize = 20;
 
 /// Between two calls.
 const PAUSE: Duration = Duration::from_millis(510);
@@ -39,7 +40,7 @@ pub(crate) async fn callers(
         let source = event_source(service);
         let known = match by_source.get(&source) {
             Some(known) => known.clone(),
-            None => lookup(client, &source, addresses, now, pages).await,
+            None => callers_of(client, &source, addresses, now, pages).await,
         };
         by_source.insert(source, known.clone());
         of_service.insert(service.clone(), known);
@@ -47,13 +48,56 @@ pub(crate) async fn callers(
     of_service
 }
 
-async fn lookup(
+/// Calls of a service that came through an endpoint up to `now`, how often each, and whether older events of the window
+/// were left unread.
+pub(crate) async fn through(
+    client: &Client,
+    service: &str,
+    endpoint: &str,
+    now: Timestamp,
+    pages: usize,
+) -> Read<(BTreeMap<Recorded, u64>, bool)> {
+    let mut calls: BTreeMap<Recorded, u64> = BTreeMap::new();
+    let source = event_source(service);
+    let read = lookup(client, &source, now, pages, |event| {
+        if let Some(recorded) = Recorded::of(event, endpoint) {
+            *calls.entry(recorded).or_default() += 1;
+        }
+    });
+    match read.await {
+        Read::Known(more) => Read::Known((calls, more)),
+        Read::Unreadable(code) => Read::Unreadable(code),
+    }
+}
+
+async fn callers_of(
     client: &Client,
     source: &str,
     addresses: &[String],
     now: Timestamp,
     pages: usize,
 ) -> Read<Callers> {
+    let mut who = BTreeSet::new();
+    let read = lookup(client, source, now, pages, |event| {
+        who.extend(who::caller(event, addresses));
+    });
+    match read.await {
+        Read::Known(more) => Read::Known(Callers {
+            who: who.into_iter().collect(),
+            more,
+        }),
+        Read::Unreadable(code) => Read::Unreadable(code),
+    }
+}
+
+/// Shows every event; answers whether older ones were left unread.
+async fn lookup(
+    client: &Client,
+    source: &str,
+    now: Timestamp,
+    pages: usize,
+    mut show: impl FnMut(&str),
+) -> Read<bool> {
     let attribute = LookupAttribute::builder()
         .attribute_key(LookupAttributeKey::EventSource)
         .attribute_value(source)
@@ -61,7 +105,6 @@ async fn lookup(
     let Ok(attribute) = attribute else {
         return Read::Unreadable("NotAsked".to_owned());
     };
-    let mut found = Callers::default();
     let mut token = None;
     for _ in 0..pages {
         let call = client
@@ -76,21 +119,16 @@ async fn lookup(
                 return Read::Unreadable(code(&CallError::of("cloudtrail:LookupEvents", &error)));
             }
         };
-        let events = reply.events().iter();
-        let texts = events.filter_map(|event| event.cloud_trail_event());
-        found
-            .who
-            .extend(texts.filter_map(|text| who::caller(text, addresses)));
+        for event in reply.events() {
+            event.cloud_trail_event().into_iter().for_each(&mut show);
+        }
         tokio::time::sleep(PAUSE).await;
         token = reply.next_token.filter(|next| !next.is_empty());
         if token.is_none() {
             break;
         }
     }
-    found.more = token.is_some();
-    found.who.sort();
-    found.who.dedup();
-    Read::Known(found)
+    Read::Known(token.is_some())
 }
 
 #[cfg(test)]

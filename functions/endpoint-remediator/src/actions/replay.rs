@@ -7,8 +7,12 @@ use jiff::Timestamp;
 use tollkeeper::time::Day;
 
 use crate::app::{App, Call};
+use crate::change::{Change, Target};
+use crate::cloudtrail::MOST_CALLS;
 use crate::flow_logs::FlowLogs;
 use crate::plan::{Place, Plan};
+use crate::policy::{About, Held, hold};
+use crate::preflight::Read;
 use crate::replay::{After, Clients, DaySeen, Files, Judge, Replay, Watch, one_vantage};
 use crate::snapshot::Snapshot;
 
@@ -42,9 +46,7 @@ pub(super) async fn replay(
     replaying: Replaying,
 ) -> Replay {
     if plan.policy.is_some() {
-        return Replay::NotApplicable(
-            "Flow logs name no principal, so a policy cannot be replayed".to_owned(),
-        );
+        return calls(app, place, snapshot, plan).await;
     }
     let Some(logs) = &app.flow_logs else {
         return Replay::NotDone("There are no flow logs to replay (FLOW_LOGS_LOCATION)".to_owned());
@@ -60,6 +62,43 @@ pub(super) async fn replay(
         }
     };
     days(app, logs, (place, snapshot, &clients), plan, replaying).await
+}
+
+/// Flow logs name no principal: policies are held against what CloudTrail recorded at their endpoints.
+async fn calls(app: &App, place: &Place, snapshot: &Snapshot, plan: &Plan) -> Replay {
+    let set = plan.steps.iter().filter_map(|step| match &step.change {
+        Change::SetPolicy {
+            endpoint: Target::Id(id),
+            policy,
+            ..
+        } => Some((snapshot.endpoint(id)?, policy)),
+        _ => None,
+    });
+    let set: Vec<_> = set.collect();
+    let pages = (MOST_CALLS / set.len().max(1)).max(1);
+    let mut held = Held::default();
+    for (endpoint, policy) in set {
+        let (calls, more) = match app.recorded(&endpoint.service, &endpoint.id, pages).await {
+            Read::Known(found) => found,
+            Read::Unreadable(code) => {
+                return Replay::Unread(format!(
+                    "CloudTrail could not be read (cloudtrail:LookupEvents: {code})"
+                ));
+            }
+        };
+        held.more |= more;
+        let about = About {
+            service: &endpoint.service,
+            kind: endpoint.kind,
+            region: &place.region,
+            partition: "aws",
+            vpc_id: &snapshot.vpc.id,
+            kafka_pollers: plan.policy.as_ref().is_some_and(|ask| ask.kafka_pollers),
+        };
+        let policy = serde_json::from_str(policy).unwrap_or_default();
+        hold(&mut held, &calls, &policy, &about, &endpoint.id);
+    }
+    Replay::Calls(Box::new(held))
 }
 
 async fn days(

@@ -80,8 +80,8 @@ pub(crate) fn make_policies(
                 .to_owned(),
         );
         draft.warn(
-            "Not looked at: who calls through the endpoints today. Network activity events of CloudTrail carry \
-             vpcEndpointId: read a month of them first"
+            "Not looked at: calls that read or write objects, items or messages. Data and network activity events of \
+             CloudTrail carry vpcEndpointId: read a month of them first"
                 .to_owned(),
         );
     }
@@ -234,7 +234,7 @@ mod tests {
         let text = text(&sealed, &(&Promise::default()).into(), &commands);
         let (told, _) = text.split_once("\nTo approve").unwrap();
         insta::assert_snapshot!(told, @r#"
-        Plan plan-6d90df44534f142c for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
+        Plan plan-8922c5ba7942226c for vpc-1 (us-east-1, account 123456789012): policies of the endpoints for sts
         It costs nothing and saves nothing: it narrows who may pass, and on what.
 
         What it does, in this order:
@@ -321,11 +321,11 @@ mod tests {
           - It would deny at sts: assuming roles of accounts outside organisation o-a1b2c3d4e5
           - sts: note resource-perimeter in statement 1: resources of others (vendors' buckets, public data) are out of reach through this statement; write instead: a statement of its own for each of them that is used
           - AWS takes some minutes to act by a policy, also when it is put back; whoever is denied sees AccessDenied
-          - Not looked at: who calls through the endpoints today. Network activity events of CloudTrail carry vpcEndpointId: read a month of them first
+          - Not looked at: calls that read or write objects, items or messages. Data and network activity events of CloudTrail carry vpcEndpointId: read a month of them first
 
         How it is undone:
           The policy that was there before is put back, unless somebody changed it since.
-          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-6d90df44534f142c"}' /dev/stdout
+          aws lambda invoke --function-name endpoint-remediator --cli-binary-format raw-in-base64-out --payload '{"action":"rollback","plan_id":"plan-8922c5ba7942226c"}' /dev/stdout
         "#);
     }
 

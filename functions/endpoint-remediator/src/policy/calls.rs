@@ -1,6 +1,8 @@
 //! Calls that go through endpoints and are known to break under policies: who makes them, on what, and which keys they
 //! carry. Sources: AWS's data perimeter examples, and the documentation of the services named.
 
+use std::borrow::Cow;
+
 use super::About;
 use super::condition::Known;
 
@@ -33,7 +35,7 @@ pub(super) enum Caller {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
-    Action(&'static str),
+    Action(Cow<'static, str>),
     /// Any action of the service with this IAM prefix; `None` where the prefix is not known.
     Some(Option<&'static str>),
 }
@@ -94,10 +96,10 @@ pub(super) fn federated(about: &About<'_>) -> Vec<Call> {
     if about.service != "sts" {
         return Vec::new();
     }
-    let call = |action| Call {
+    let call = |action: &'static str| Call {
         who: format!("federated callers ({action}), such as service accounts of EKS"),
         principal: Caller::Nobody,
-        action: Asked::Action(action),
+        action: Asked::Action(action.into()),
         without_principal: true,
         ..own_role(about)
     };
@@ -113,7 +115,7 @@ pub(super) fn poller(about: &About<'_>) -> Option<Call> {
     Some(Call {
         who: format!("pollers of Kafka event source mappings ({LAMBDA} calls {action})"),
         principal: Caller::Service(LAMBDA),
-        action: Asked::Action(action),
+        action: Asked::Action(action.into()),
         keys: vec![
             ("aws:principalisawsservice", Known::Text("true".to_owned())),
             ("aws:principalservicename", Known::Text(LAMBDA.to_owned())),
@@ -186,7 +188,7 @@ pub(super) fn bucket_call(bucket: &ServiceBucket, about: &About<'_>) -> Call {
     Call {
         who: format!("{} ({})", bucket.what, bucket.bucket),
         principal: Caller::Nobody,
-        action: Asked::Action(bucket.action),
+        action: Asked::Action(bucket.action.into()),
         resource: Some(format!(
             "arn:{}:s3:::{}/object",
             about.partition, bucket.bucket

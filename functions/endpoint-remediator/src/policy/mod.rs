@@ -18,12 +18,16 @@ mod lint;
 mod normal;
 mod operator;
 mod principal;
+mod recorded;
 mod source_ip;
 
 pub(crate) use ask::{PolicyAsk, Trust};
 pub(crate) use generate::{generate, would_deny};
 pub(crate) use lint::{Severity, has_errors, lint};
 pub(crate) use normal::{FULL_ACCESS, normal_form, same};
+#[cfg(test)]
+pub(crate) use recorded::Denied;
+pub(crate) use recorded::{Held, Recorded, hold};
 pub(crate) use source_ip::{Move, narrowing};
 
 use tollkeeper::plan::EndpointKind;

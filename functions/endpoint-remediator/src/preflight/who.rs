@@ -15,6 +15,11 @@ pub(crate) fn caller(event: &str, addresses: &[String]) -> Option<String> {
     if !addresses.iter().any(|address| address == from) {
         return None;
     }
+    Some(named(&event))
+}
+
+/// The caller of an event.
+pub(crate) fn named(event: &Value) -> String {
     let text = |path: &str| {
         let path = format!("/userIdentity/{path}");
         event.pointer(&path).and_then(Value::as_str)
@@ -22,13 +27,13 @@ pub(crate) fn caller(event: &str, addresses: &[String]) -> Option<String> {
     let kind = text("type").unwrap_or("an unnamed caller");
     let issuer = text("sessionContext/sessionIssuer/userName");
     let id = text("principalId").and_then(|id| id.split(':').next());
-    Some(match (kind, issuer, id) {
+    match (kind, issuer, id) {
         ("AssumedRole", Some(role), _) => format!("role {role}"),
         ("AssumedRole", None, Some(id)) => format!("role {id}"),
         ("IAMUser", _, Some(id)) => format!("user {id}"),
         ("Root", ..) => "the account's root user".to_owned(),
         _ => kind.to_owned(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //!
 //! `watch` says what of the logs matters, `flows` folds a day of them, `vantage` counts each flow once, `after` reads the
 //! plan, `narrowed` one that leaves clients out, `judge` says what happens to every flow, `report` is what the plan keeps of it, `words` how people read it. All
-//! pure: the logs are read by `flow_logs`, the clients by `ec2`. Flows carry no principal, so what a policy denies cannot
-//! be replayed.
+//! pure: the logs are read by `flow_logs`, the clients by `ec2`. Flows carry no principal: a
+//! plan of policies is held against the calls that CloudTrail recorded at the endpoints instead (`calls`).
 
 mod after;
+mod calls;
 mod clients;
 mod flows;
 mod judge;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tollkeeper::time::Day;
 
 use super::sum::Sum;
+use crate::policy::Held;
 
 /// Flows that would break listed one by one; the rest of them is summed up.
 pub(super) const MOST_LISTED: usize = 20;
@@ -19,6 +20,8 @@ pub(crate) enum Replay {
     /// There are flow logs, and they could not be read: whoever approves accepts that.
     Unread(String),
     Done(Box<Report>),
+    /// The calls that CloudTrail recorded at endpoints, held against policies that are to be set there.
+    Calls(Box<Held>),
 }
 
 /// What happens to the flows of some days. A flow is a flow-log record: one direction of a connection in one interval.
@@ -119,7 +122,7 @@ impl Replay {
     /// What was found, if anything was replayed.
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
-            Self::NotApplicable(_) | Self::NotDone(_) | Self::Unread(_) => None,
+            Self::NotApplicable(_) | Self::NotDone(_) | Self::Unread(_) | Self::Calls(_) => None,
             Self::Done(report) => Some(report),
         }
     }

@@ -2,6 +2,7 @@
 
 use tollkeeper::money::group_thousands;
 
+use super::calls;
 use super::report::{Broken, Drops, Replay, Report};
 use super::sum::Sum;
 use crate::preflight::Unknown;
@@ -25,6 +26,7 @@ impl Replay {
             Self::NotDone(why) => return Some(Unknown::new(NO_LOGS, not_found(why))),
             Self::Unread(why) => return Some(Unknown::new(UNREAD, not_found(why))),
             Self::Done(report) => report,
+            Self::Calls(held) => return calls::to_accept(held),
         };
         if report.at_endpoints && report.seen == Sum::default() {
             let what = "no flow was recorded at the endpoints' own interfaces: nobody uses them, or the flow logs do not \
@@ -50,6 +52,7 @@ pub(crate) fn headline(replay: &Replay, services: &[String]) -> Vec<String> {
             return vec![format!("{why}: how many flows would break is unknown")];
         }
         Replay::Done(report) => report,
+        Replay::Calls(held) => return vec![calls::headline(held, services)],
     };
     vec![result(report, services), method(report)]
 }
@@ -179,6 +182,9 @@ fn with_gaps(mut text: String, report: &Report) -> String {
 
 /// What stands out, the worst first.
 pub(crate) fn details(replay: &Replay) -> Vec<String> {
+    if let Replay::Calls(held) = replay {
+        return calls::details(held);
+    }
     let Some(report) = replay.report() else {
         return Vec::new();
     };
@@ -247,7 +253,7 @@ fn span(report: &Report) -> String {
     }
 }
 
-fn number(number: u64) -> String {
+pub(super) fn number(number: u64) -> String {
     group_thousands(&number.to_string())
 }
 

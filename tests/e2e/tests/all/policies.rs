@@ -66,8 +66,29 @@ async fn a_policy_is_planned_linted_approved_set_verified_and_taken_back() {
     assert!(refused.starts_with("Policy.Refused"), "{refused}");
     assert!(refused.contains("error source-ip"), "{refused}");
 
+    let (id, _) = s3_endpoint(&ec2, &vpc).await.unwrap();
+    let now = tollkeeper::telemetry::wall_clock() - jiff::SignedDuration::from_hours(1);
+    for (kind, account) in [
+        ("AssumedRole", "123456789012"),
+        ("AWSAccount", "210987654321"),
+    ] {
+        story.cloud.front().record_event(json!({
+            "eventSource": "s3.amazonaws.com", "eventName": "ListBuckets", "eventTime": now.to_string(),
+            "vpcEndpointId": id, "recipientAccountId": "123456789012", "sourceIPAddress": "10.0.32.9",
+            "userIdentity": {"type": kind, "accountId": account, "principalId": "AROAEXAMPLE:agent"},
+        }));
+    }
     let planned = ask(&engine, &of_policy(json!({"accounts": ["123456789012"]}))).await;
-    let plan = summary(&planned.unwrap());
+    let planned = planned.unwrap();
+    let text = planned["text"].as_str().unwrap();
+    for expected in [
+        "1 would pass, 1 would be denied",
+        "s3:ListBuckets by AWSAccount at s3 would be denied",
+    ] {
+        assert!(text.contains(expected), "{expected}\n\n{text}");
+    }
+    let plan = summary(&planned);
+    assert_eq!(plan.unknowns, ["replay.would-deny"]);
     assert_ne!(plan.plan_id, endpoints.plan_id);
     let not_yet = engine.act("apply", &plan).await.into_result().unwrap_err();
     assert!(not_yet.starts_with("Approval."), "{not_yet}");
