@@ -37,7 +37,7 @@ lint: rust compilers python ## check format, code, docs, dependencies and templa
 	@deny=$$(tools/get cargo-deny) && echo "cargo deny check licenses bans sources" && \
 	"$$deny" --locked check licenses bans sources
 	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml" && "$$lint" template.yaml && \
-	"$$(dirname "$$lint")/python" tests/check_template.py
+	"$$(dirname "$$lint")/python" tests/template/check.py
 
 fmt: rust ## format the code
 	cargo fmt --all
