@@ -3,14 +3,18 @@ holds cfn-lint; exit status 1 if there is a difference."""
 
 import sys
 
+import alarms
 import permissions
 import settings
+import triggers
 import wildcards
 
 CHECKS = {
     "settings": settings,
     "permissions": permissions,
     "wildcards": wildcards,
+    "triggers": triggers,
+    "alarms": alarms,
 }
 
 

@@ -27,16 +27,21 @@ FREE = {"sts:GetCallerIdentity"}
 BY_TYPE = {r"\bAssumeRoleProvider::": "sts:AssumeRole"}
 
 LOGS = dict.fromkeys(["logs:CreateLogStream", "logs:PutLogEvents"], "Lambda writes the log with the function's role")
+TRACES = dict.fromkeys(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Lambda sends traces with the function's role")
 INTERFACES = "Lambda makes the network interfaces of a function in a VPC with the function's role"
 POLLERS = "Lambda's pollers act with the function's role"
 ALERTS_KEY = "SNS encrypts under the topic's key in the publisher's name"
 FAILURES = "Lambda leaves failed events in the queue with the function's role"
+FAILED_BATCHES = "Lambda's pollers leave what they gave up with the function's role"
 ATHENA = "Athena reads the table and writes the results in the caller's name"
 FLOW_LOGS_KEY = "S3 decrypts flow logs in the reader's name"
 
 PLATFORM = {
     "KafkaConsumer": {
         **LOGS,
+        **TRACES,
+        "sqs:SendMessage": FAILED_BATCHES,
+        "s3:ListBucket": FAILED_BATCHES,
         **dict.fromkeys(
             [
                 "ec2:CreateNetworkInterface",
@@ -61,6 +66,7 @@ PLATFORM = {
     },
     "NatCostDetector": {
         **LOGS,
+        **TRACES,
         **dict.fromkeys(
             [
                 "glue:GetDatabase",
@@ -74,17 +80,23 @@ PLATFORM = {
             ],
             ATHENA,
         ),
-        "kms:Decrypt": FLOW_LOGS_KEY,
+        "kms:Decrypt": f"{FLOW_LOGS_KEY}; {ALERTS_KEY}",
+        "kms:GenerateDataKey": ALERTS_KEY,
+        "sqs:SendMessage": FAILURES,
     },
     "EndpointRemediator": {
         **LOGS,
-        "kms:Decrypt": FLOW_LOGS_KEY,
+        **TRACES,
+        "kms:Decrypt": f"{FLOW_LOGS_KEY}; {ALERTS_KEY}",
+        "kms:GenerateDataKey": ALERTS_KEY,
+        "sqs:SendMessage": FAILURES,
         "ec2:CreateTags": "endpoints, groups and rules are tagged by the call that makes them",
         "route53:AssociateVPCWithHostedZone": "EC2 does it in the caller's name when private DNS is switched on",
     },
-    "EndpointApproval": {**LOGS},
+    "EndpointApproval": {**LOGS, **TRACES},
     "RateLimiter": {
         **LOGS,
+        **TRACES,
         **dict.fromkeys(
             [
                 "ec2:AssignPrivateIpAddresses",
@@ -101,7 +113,17 @@ PLATFORM = {
 
 # Roles and policies of no function: everything in them is declared here.
 OTHERS = {
-    (MAIN, "SchedulerRole"): {"lambda:InvokeFunction": "EventBridge Scheduler calls the functions"},
+    (MAIN, "SchedulerRole"): {
+        "lambda:InvokeFunction": "EventBridge Scheduler calls the functions",
+        "sqs:SendMessage": "and leaves the calls it could not make",
+    },
+    (MAIN, "DeploymentRole"): {
+        **dict.fromkeys(
+            ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"],
+            "CodeDeploy shifts the alias",
+        ),
+        "cloudwatch:DescribeAlarms": "and goes back when an alarm rings",
+    },
     (MAIN, "ApproverPolicy"): {
         "lambda:InvokeFunctionUrl": "approvers call the URL",
         "lambda:InvokeFunction": "a call of the URL needs it, too",

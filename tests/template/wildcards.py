@@ -14,6 +14,7 @@ from stack import ROOT, actions, flatten, resources, statements, templates
 # Actions on all resources although AWS knows some for them.
 WIDE = {
     "ce:GetCostAndUsage": "the resource is a billing view, and none is named in the call",
+    "cloudwatch:DescribeAlarms": "CodeDeploy asks for its alarms in one list; a list needs all of them",
     "cloudwatch:GetMetricData": "AWS's list names data sets of OpenTelemetry; the metrics of services are in none",
     "cloudwatch:ListMetrics": "as cloudwatch:GetMetricData",
     "ec2:CreateNetworkInterface": "Lambda's documentation asks for it: the interface has no name before it is there",
