@@ -36,7 +36,7 @@ lint: rust compilers python ## check format, code, docs, dependencies and templa
 	RUSTDOCFLAGS="-D warnings" $(DOC)
 	@deny=$$(tools/get cargo-deny) && echo "cargo deny check licenses bans sources" && \
 	"$$deny" --locked check licenses bans sources
-	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml" && "$$lint" template.yaml && \
+	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml templates/*.yaml" && "$$lint" template.yaml templates/*.yaml && \
 	"$$(dirname "$$lint")/python" tests/template/check.py
 
 fmt: rust ## format the code

@@ -4,6 +4,7 @@ holds cfn-lint; exit status 1 if there is a difference."""
 import sys
 
 import alarms
+import copies
 import permissions
 import settings
 import triggers
@@ -15,6 +16,7 @@ CHECKS = {
     "wildcards": wildcards,
     "triggers": triggers,
     "alarms": alarms,
+    "copies": copies,
 }
 
 

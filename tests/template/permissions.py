@@ -128,6 +128,7 @@ OTHERS = {
         "lambda:InvokeFunctionUrl": "approvers call the URL",
         "lambda:InvokeFunction": "a call of the URL needs it, too",
     },
+    ("templates/front.yaml", "MayAsk"): {"lambda:InvokeFunction": "the application asks the limiter"},
 }
 
 # What the detector does in other accounts, of all that it calls: the rest happens in its own.

@@ -19,7 +19,6 @@ NO_EVENTS = re.compile(r"\.(reply|items)\.json$|^contracts/|^kafka-consumer/few-
 WITHOUT_TRIGGER = {
     "kafka-consumer/not-kafka.json": "somebody else's mapping; it is refused",
     "nat-cost-detector/rule-runs-the-night.json": "a rule of your own in the schedule's place",
-    "rate-limiter/authorizer-payload-1.0.json": "an HTTP API's authorizer that was set up with the wrong payload; it is refused",
 }
 
 
