@@ -51,8 +51,12 @@ bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start,
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
 	TOLLKEEPER_MOTO_SERVER="$$moto" TOLLKEEPER_REDIS_SERVER="$$redis" target/debug/bench $(BENCH)
 
-validate: python ## check template.yaml as SAM transforms it
+validate: python ## check the templates: SAM, cfn-lint, checkov, against code, events and runbook, and created in moto (2-5 minutes)
 	@sam=$$(tools/get sam) && AWS_REGION=$(AWS_REGION) SAM_CLI_TELEMETRY=0 "$$sam" validate --lint
+	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml templates/*.yaml" && "$$lint" template.yaml templates/*.yaml
+	@bin=$$(dirname "$$(tools/get cfn-lint)") && checkov=$$(tools/get checkov) && deploy=$$(tools/get deploy-path) && \
+	"$$bin/python" tests/template/check.py && "$$bin/python" tests/template/unsafe.py "$$checkov" && \
+	"$$bin/python" tests/template/create.py "$$deploy/python"
 
 build: rust python ## build the arm64 functions that `make deploy` uploads, into .aws-sam/build
 	@[ -f $(IP_RANGES_TABLE) ] || tools/ip-ranges $(IP_RANGES_TABLE) || \
