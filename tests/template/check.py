@@ -5,6 +5,7 @@ import sys
 
 import alarms
 import copies
+import environments
 import permissions
 import settings
 import triggers
@@ -17,6 +18,7 @@ CHECKS = {
     "triggers": triggers,
     "alarms": alarms,
     "copies": copies,
+    "environments": environments,
 }
 
 
