@@ -1,4 +1,4 @@
-"""The environments of samconfig.toml can be deployed: their files of parameters name parameters of the template, with values
+"""The templates keep CloudFormation's limits, and the environments of samconfig.toml can be deployed: their files of parameters name parameters of the template, with values
 that it takes, and its rules are content."""
 
 import re
@@ -7,7 +7,11 @@ import tomllib
 import yaml
 
 from evaluate import Rules
-from stack import MAIN, ROOT, load
+from stack import MAIN, ROOT, load, templates
+
+# What CloudFormation takes of a template.
+MOST = {"Parameters": 200, "Resources": 500, "Outputs": 200}
+MOST_BYTES = 1_000_000
 
 
 def wrong_value(parameter, text):
@@ -25,6 +29,12 @@ def wrong_value(parameter, text):
 
 def differences():
     """One line for each."""
+    for name in templates():
+        for section, most in MOST.items():
+            if len(load(name).get(section, {})) > most:
+                yield f"{name} has more than {most} {section}"
+        if (ROOT / name).stat().st_size > MOST_BYTES:
+            yield f"{name} has more than {MOST_BYTES} bytes"
     template = load(MAIN)
     for name, parameter in template["Parameters"].items():
         if why := wrong_value(parameter, str(parameter.get("Default", ""))):
