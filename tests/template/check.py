@@ -6,6 +6,7 @@ import sys
 import alarms
 import copies
 import environments
+import kept
 import permissions
 import settings
 import triggers
@@ -19,6 +20,7 @@ CHECKS = {
     "alarms": alarms,
     "copies": copies,
     "environments": environments,
+    "kept": kept,
 }
 
 
