@@ -173,13 +173,28 @@ SHARED = {
 }
 
 
+def asks(text, methods):
+    """Whether a file calls one of the methods on a table or the alerts, or awaits it: maps have a `get`, too."""
+    name = "|".join(methods)
+    if re.search(rf"\b(?:table|alerts)\s*\.\s*(?:{name})\b|::(?:{name})\(", text):
+        return True
+    for call in re.finditer(rf"\.\s*(?:{name})(?:::<[^>]*>)?\(", text):
+        depth, end = 1, call.end()
+        while depth and end < len(text):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        if re.match(r"\s*\.await", text[end:]):
+            return True
+    return False
+
+
 def through_the_library(text):
     """IAM actions of what a function's file asks the library for."""
     found = set()
     for named, offers in SHARED.values():
         if re.search(named, text):
             for action, methods in offers.items():
-                if not methods or re.search(rf"(?:\.|::)\s*(?:{'|'.join(methods)})(?:::<[^>]*>)?\(", text):
+                if not methods or asks(text, methods):
                     found.add(action)
     return found
 
