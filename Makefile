@@ -15,8 +15,12 @@ DOC = cargo doc --workspace --no-deps --locked --lib --examples --bin demo --bin
 # All that make up the stack; fewer only to try something out.
 FUNCTIONS ?= kafka-consumer rate-limiter nat-cost-detector endpoint-remediator
 IP_RANGES_TABLE = target/ip-ranges.json
+ENV ?= dev
+PARAMETERS ?=
+# Names a deployment: the commit, and the time, since a commit may be deployed twice with other parameters.
+RELEASE ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo none).$(shell date -u +%Y%m%dT%H%M%SZ)
 
-.PHONY: help demo test lint fmt audit bench validate build bootstraps deploy ip-ranges dev-build rust compilers python
+.PHONY: help demo test lint fmt audit bench validate build check-build bootstraps deploy ip-ranges dev-build rust compilers python
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,8 +40,8 @@ lint: rust compilers python ## check format, code, docs, dependencies and templa
 	RUSTDOCFLAGS="-D warnings" $(DOC)
 	@deny=$$(tools/get cargo-deny) && echo "cargo deny check licenses bans sources" && \
 	"$$deny" --locked check licenses bans sources
-	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml" && "$$lint" template.yaml && \
-	"$$(dirname "$$lint")/python" tests/check_template.py
+	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml templates/*.yaml" && "$$lint" template.yaml templates/*.yaml && \
+	"$$(dirname "$$lint")/python" tests/template/check.py
 
 fmt: rust ## format the code
 	cargo fmt --all
@@ -51,8 +55,12 @@ bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start,
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
 	TOLLKEEPER_MOTO_SERVER="$$moto" TOLLKEEPER_REDIS_SERVER="$$redis" target/debug/bench $(BENCH)
 
-validate: python ## check template.yaml as SAM transforms it
+validate: python ## check the templates: SAM, cfn-lint, checkov, against code, events and runbook, and created in moto (2-5 minutes)
 	@sam=$$(tools/get sam) && AWS_REGION=$(AWS_REGION) SAM_CLI_TELEMETRY=0 "$$sam" validate --lint
+	@lint=$$(tools/get cfn-lint) && echo "cfn-lint template.yaml templates/*.yaml" && "$$lint" template.yaml templates/*.yaml
+	@bin=$$(dirname "$$(tools/get cfn-lint)") && checkov=$$(tools/get checkov) && deploy=$$(tools/get deploy-path) && \
+	"$$bin/python" tests/template/check.py && "$$bin/python" tests/template/unsafe.py "$$checkov" && \
+	"$$bin/python" tests/template/create.py "$$deploy/python"
 
 build: rust python ## build the arm64 functions that `make deploy` uploads, into .aws-sam/build
 	@[ -f $(IP_RANGES_TABLE) ] || tools/ip-ranges $(IP_RANGES_TABLE) || \
@@ -60,8 +68,12 @@ build: rust python ## build the arm64 functions that `make deploy` uploads, into
 	@tools=$$(tools/get deploy-path) && \
 	PATH="$$tools:$$PATH" SAM_CLI_TELEMETRY=0 sam build --build-in-source $(ARGS)
 
-deploy: build ## deploy the stack with SAM; asks for the parameters the first time
-	@tools=$$(tools/get deploy-path) && PATH="$$tools:$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --guided $(ARGS)
+check-build: python ## run the built arm64 functions under an emulator, print the archives' sizes (after make build, 15-30 minutes)
+	@qemu=$$(tools/get qemu) && python3 tests/template/arm64.py "$$qemu"
+
+deploy: build ## deploy the stack: ENV=dev or prod of samconfig.toml, PARAMETERS="Kafka=msk ..." to change some
+	@tools=$$(tools/get deploy-path) && PATH="$$tools:$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --config-env $(ENV) \
+		--parameter-overrides file://parameters/$(ENV).yaml $(PARAMETERS) Release=$(RELEASE) $(ARGS)
 
 ip-ranges: python ## fetch AWS's address ranges and make the compact table that is packaged with the functions
 	@tools/ip-ranges $(IP_RANGES_TABLE) $(ARGS)
