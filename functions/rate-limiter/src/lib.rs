@@ -13,6 +13,7 @@ pub mod headers;
 pub mod http_event;
 pub mod identity;
 pub mod limiter;
+pub mod quota;
 mod redis_link;
 pub mod redis_server;
 pub mod rules;

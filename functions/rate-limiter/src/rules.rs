@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::gcra::Pace;
+use crate::quota::Algorithm;
 
 /// More a second than one Redis can decide for one key anyway; keeps the rounding of the interval under 1%.
 const MOST_A_SECOND: u64 = 10_000;
@@ -67,11 +68,16 @@ impl Rule {
         }
     }
 
+    /// How the rule limits.
+    pub fn algorithm(&self) -> Algorithm {
+        let Pace { interval_us, burst } = self.pace();
+        Algorithm::Gcra { interval_us, burst }
+    }
+
     /// The name of this rule's number in an identity's state. A changed rule starts anew: its old number would mean
     /// something else.
     pub fn field(&self) -> String {
-        let Pace { interval_us, burst } = self.pace();
-        format!("{}:{interval_us}:{burst}", self.name)
+        format!("{}:{}", self.name, self.algorithm().signature())
     }
 
     /// Whether the rule holds for a request. A condition on something unknown does not hold.
