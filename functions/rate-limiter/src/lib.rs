@@ -1,24 +1,25 @@
 //! Is a request over its limit? Asked by API Gateway (authorizer), a load balancer (target) or an application (direct
 //! call); decided by Redis in one script call.
 //!
-//! Start with `limiter.rs` for the decision, `gcra.rs` for its arithmetic, `actions/` for the ways to ask.
+//! Start with `limiter.rs` for the decision, `quota/` for its arithmetic, `actions/` for the ways to ask.
 
 pub mod actions;
 pub mod address;
-pub mod budgets;
 pub mod config;
 pub mod error;
-pub mod gcra;
 pub mod headers;
 pub mod http_event;
 pub mod identity;
 pub mod limiter;
 pub mod quota;
 mod redis_link;
+mod redis_nodes;
+pub mod redis_script;
 pub mod redis_server;
 pub mod rules;
 #[cfg(test)]
 mod samples;
+mod slots;
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tollkeeper::telemetry::{Metrics, Unit};
 
-use crate::budgets::{self, Budgets};
 use crate::config::OnOutage;
 use crate::error::RequestError;
-use crate::gcra::{Claim, Outcome, Standing};
 use crate::identity::{self, Caller};
+use crate::quota::{Claim, Demand, Memory, Outcome, Standing};
 use crate::redis_server::{Outage, RedisServer};
 use crate::rules::Rule;
 
@@ -60,7 +59,7 @@ pub struct Limiter {
     redis: RedisServer,
     on_outage: OnOutage,
     local_share_percent: u64,
-    budgets: Mutex<Budgets>,
+    memory: Mutex<Memory>,
 }
 
 impl Limiter {
@@ -76,7 +75,7 @@ impl Limiter {
             redis,
             on_outage,
             local_share_percent,
-            budgets: Mutex::new(Budgets::new(LOCAL_IDENTITIES)),
+            memory: Mutex::new(Memory::new(LOCAL_IDENTITIES)),
         }
     }
 
@@ -94,11 +93,13 @@ impl Limiter {
         let claims: Vec<Claim> = rules
             .iter()
             .zip(&identities)
-            .map(|(rule, identity)| Claim {
-                key: identity.key.clone(),
-                field: rule.field(),
-                pace: rule.pace(),
-                cost: question.cost,
+            .map(|(rule, identity)| {
+                Claim::new(
+                    identity.key.clone(),
+                    rule.field(),
+                    rule.algorithm(),
+                    question.cost,
+                )
             })
             .collect();
         let started = Instant::now();
@@ -111,7 +112,7 @@ impl Limiter {
                 .map(|(index, (rule, identity))| Ruling {
                     rule,
                     missing_identity: identity.missing,
-                    standing: verdict.standings.get(index).copied(),
+                    standing: verdict.standings.get(index).copied().flatten(),
                 })
                 .collect(),
         };
@@ -125,7 +126,7 @@ impl Limiter {
         if claims.is_empty() {
             return Verdict::flat(true, None);
         }
-        match self.redis.decide(claims, now_us).await {
+        match self.redis.decide(&Demand::take(claims), now_us).await {
             Ok(outcome) => Verdict::of(&outcome, claims, None),
             Err(outage) => self.without_redis(claims, now_us, outage),
         }
@@ -137,10 +138,11 @@ impl Limiter {
             OnOutage::Open => Verdict::flat(true, outage),
             OnOutage::Closed => Verdict::flat(false, outage),
             OnOutage::Local => {
-                let share = |claim| budgets::share(claim, self.local_share_percent);
+                let share = |claim: &Claim| claim.share(self.local_share_percent);
                 let claims: Vec<Claim> = claims.iter().map(share).collect();
-                let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-                Verdict::of(&budgets.decide(&claims, now_us), &claims, outage)
+                let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+                let outcome = memory.decide(&Demand::take(&claims), now_us);
+                Verdict::of(&outcome, &claims, outage)
             }
         }
     }
@@ -182,7 +184,7 @@ fn microseconds(now: Timestamp) -> u64 {
 
 struct Verdict {
     allowed: bool,
-    standings: Vec<Standing>,
+    standings: Vec<Option<Standing>>,
     outage: Option<(Outage, OnOutage)>,
 }
 

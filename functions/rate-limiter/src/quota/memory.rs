@@ -35,15 +35,13 @@ impl Memory {
         } = *demand;
         match operation {
             Operation::Take | Operation::Peek => {}
-            Operation::Refund { taken_at_us } => self.change(claims, now_us, |claim, state| {
+            Operation::Refund { taken_at_us } => self.change(claims, |claim, state| {
                 state.refund(claim, lease, taken_at_us, now_us);
             }),
-            Operation::Reset => self.change(claims, now_us, |claim, state| {
+            Operation::Reset => self.change(claims, |claim, state| {
                 *state = State::fresh(&claim.algorithm);
             }),
-            Operation::Release => {
-                self.change(claims, now_us, |_, state| state.release(lease));
-            }
+            Operation::Release => self.change(claims, |_, state| state.release(lease)),
         }
         let readings: Vec<Reading> = claims
             .iter()
@@ -54,13 +52,13 @@ impl Memory {
         let mut claimed = claims.iter().zip(&readings);
         let allowed = !asks || claimed.all(|(claim, reading)| !claim.enforced || has_room(reading));
         if operation == Operation::Take && allowed {
-            for (claim, _) in claims
-                .iter()
-                .zip(&readings)
-                .filter(|(_, reading)| has_room(reading))
-            {
+            let claimed = claims.iter().zip(&readings);
+            for (claim, _) in claimed.filter(|(_, reading)| has_room(reading)) {
                 self.charge(claim, lease, now_us);
             }
+        }
+        if operation != Operation::Peek && allowed {
+            self.tidy(claims, now_us);
         }
         Outcome {
             operation,
@@ -70,13 +68,10 @@ impl Memory {
         }
     }
 
-    fn read(&mut self, claim: &Claim, lease: &str, now_us: u64) -> Reading {
-        let states = self.identities.get_mut(&claim.key);
-        match states.and_then(|states| states.get_mut(&claim.field)) {
-            Some((algorithm, state)) => {
-                state.trim(algorithm, now_us);
-                state.read(claim, lease, now_us)
-            }
+    fn read(&self, claim: &Claim, lease: &str, now_us: u64) -> Reading {
+        let states = self.identities.get(&claim.key);
+        match states.and_then(|states| states.get(&claim.field)) {
+            Some((_, state)) => state.read(claim, lease, now_us),
             None => State::fresh(&claim.algorithm).read(claim, lease, now_us),
         }
     }
@@ -87,22 +82,27 @@ impl Memory {
         let (_, state) = states
             .entry(claim.field.clone())
             .or_insert_with(|| (claim.algorithm, State::fresh(&claim.algorithm)));
-        state.trim(&claim.algorithm, now_us);
         state.charge(claim, lease, now_us);
     }
 
-    fn change(&mut self, claims: &[Claim], now_us: u64, change: impl Fn(&Claim, &mut State)) {
+    fn change(&mut self, claims: &[Claim], change: impl Fn(&Claim, &mut State)) {
         for claim in claims {
+            let states = self.identities.get_mut(&claim.key);
+            if let Some((_, state)) = states.and_then(|states| states.get_mut(&claim.field)) {
+                change(claim, state);
+            }
+        }
+    }
+
+    /// Drops what limits nobody any more of the identities that were written to.
+    fn tidy(&mut self, claims: &[Claim], now_us: u64) {
+        for claim in claims.iter().filter(|claim| !claim.algorithm.has_own_key()) {
             let Some(states) = self.identities.get_mut(&claim.key) else {
                 continue;
             };
-            if let Some((algorithm, state)) = states.get_mut(&claim.field) {
-                state.trim(algorithm, now_us);
-                change(claim, state);
-                if !state.trim(algorithm, now_us) {
-                    states.remove(&claim.field);
-                }
-            }
+            states.retain(|_, (algorithm, state)| {
+                algorithm.has_own_key() || state.over_at_us(algorithm) > now_us
+            });
             if states.is_empty() {
                 self.identities.remove(&claim.key);
             }

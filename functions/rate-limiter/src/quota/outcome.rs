@@ -51,6 +51,37 @@ impl Outcome {
             .collect()
     }
 
+    /// For each claim, in order, whether it was charged.
+    pub fn charged(&self) -> Vec<bool> {
+        let has_room =
+            |reading: &Option<Reading>| reading.is_some_and(|r| r.room_at_us <= self.now_us);
+        let takes = self.operation == Operation::Take && self.allowed;
+        self.readings
+            .iter()
+            .map(|reading| takes && has_room(reading))
+            .collect()
+    }
+
+    /// The outcome of `count` claims that were decided in several places, from those of each place and which claims it
+    /// decided on. Times are on the clock of the first.
+    pub(crate) fn joined(operation: Operation, count: usize, parts: &[(Vec<usize>, Self)]) -> Self {
+        let now_us = parts.first().map_or(0, |(_, outcome)| outcome.now_us);
+        let mut readings = vec![None; count];
+        for (members, outcome) in parts {
+            for (member, reading) in members.iter().zip(&outcome.readings) {
+                if let Some(slot) = readings.get_mut(*member) {
+                    *slot = reading.map(|reading| reading.moved(outcome.now_us, now_us));
+                }
+            }
+        }
+        Self {
+            operation,
+            allowed: parts.iter().all(|(_, outcome)| outcome.allowed),
+            now_us,
+            readings,
+        }
+    }
+
     fn standing(&self, claim: &Claim, reading: Reading) -> Standing {
         let now = self.now_us;
         let asks = matches!(self.operation, Operation::Take | Operation::Peek);
@@ -75,6 +106,16 @@ impl Outcome {
 }
 
 impl Reading {
+    /// The reading on another clock.
+    fn moved(self, from_us: u64, to_us: u64) -> Self {
+        let moved = |at: u64| at.saturating_sub(from_us).saturating_add(to_us);
+        Self {
+            used: self.used,
+            room_at_us: moved(self.room_at_us),
+            full_at_us: moved(self.full_at_us),
+        }
+    }
+
     /// The reading once the claim is charged.
     fn charged(self, claim: &Claim, now_us: u64) -> Self {
         let (used, full_at_us) = match claim.algorithm {

@@ -30,26 +30,19 @@ impl State {
         }
     }
 
-    /// Drops what no longer limits anybody; whether anything is left.
-    pub(super) fn trim(&mut self, algorithm: &Algorithm, now_us: u64) -> bool {
+    /// Drops what no longer limits anybody.
+    pub(super) fn trim(&mut self, algorithm: &Algorithm, now_us: u64) {
         match (self, algorithm) {
             (Self::Log(moments), Algorithm::SlidingLog { window_us, .. }) => {
-                while moments.front().is_some_and(|at| at + window_us <= now_us) {
-                    moments.pop_front();
-                }
-                !moments.is_empty()
+                let over = over(moments, *window_us, now_us);
+                moments.drain(..over);
             }
-            (Self::Leases(ends), _) => {
-                ends.retain(|_, end| *end > now_us);
-                !ends.is_empty()
-            }
-            (Self::Arrival(at), _) => *at > now_us,
-            (Self::Window { end_us, used }, _) => *end_us > now_us && *used > 0,
-            (Self::Log(_), _) => false,
+            (Self::Leases(ends), _) => ends.retain(|_, end| *end > now_us),
+            _ => {}
         }
     }
 
-    /// What the state means for a claim. The state is trimmed.
+    /// What the state means for a claim.
     pub(super) fn read(&self, claim: &Claim, lease: &str, now_us: u64) -> Reading {
         let cost = claim.cost;
         match (self, claim.algorithm) {
@@ -60,8 +53,8 @@ impl State {
                 reading(0, room, arrival, now_us)
             }
             (Self::Window { end_us, used }, Algorithm::FixedWindow { limit, .. }) => {
-                // A window that has ended counts for nothing.
-                let (end, used) = if *end_us > now_us {
+                // A window that has ended or was given back counts for nothing.
+                let (end, used) = if *end_us > now_us && *used > 0 {
                     (*end_us, *used)
                 } else {
                     (0, 0)
@@ -70,20 +63,21 @@ impl State {
                 reading(used, room, end, now_us)
             }
             (Self::Log(moments), Algorithm::SlidingLog { limit, window_us }) => {
-                let used = moments.len() as u64;
+                let over = over(moments, window_us, now_us);
+                let used = (moments.len() - over) as u64;
                 let out = |at: Option<&u64>| at.map_or(0, |at| at + window_us);
                 let missing = usize::try_from((used + cost).saturating_sub(limit));
                 let last_in_the_way = missing.unwrap_or(usize::MAX).checked_sub(1);
-                let room = last_in_the_way.map_or(0, |index| out(moments.get(index)));
+                let room = last_in_the_way.map_or(0, |index| out(moments.get(over + index)));
                 reading(used, room, out(moments.back()), now_us)
             }
             (Self::Leases(ends), Algorithm::Leases { limit, .. }) => {
                 // A lease of the same name is renewed, not taken a second time.
-                let others = ends.iter().filter(|(name, _)| *name != lease);
-                let used = others.count() as u64;
-                let first = ends.values().min().copied().unwrap_or(0);
+                let held = || ends.iter().filter(|(_, end)| **end > now_us);
+                let used = held().filter(|(name, _)| *name != lease).count() as u64;
+                let first = held().map(|(_, end)| *end).min().unwrap_or(0);
                 let room = if used < limit { 0 } else { first };
-                let last = ends.values().max().copied().unwrap_or(0);
+                let last = held().map(|(_, end)| *end).max().unwrap_or(0);
                 reading(used, room, last, now_us)
             }
             // A field names its algorithm, so this is another rule's state: as good as none.
@@ -93,6 +87,7 @@ impl State {
 
     /// Charges a claim that has room.
     pub(super) fn charge(&mut self, claim: &Claim, lease: &str, now_us: u64) {
+        self.trim(&claim.algorithm, now_us);
         match (self, claim.algorithm) {
             (Self::Arrival(at), Algorithm::Gcra { interval_us, .. }) => {
                 *at = (*at)
@@ -133,8 +128,9 @@ impl State {
                     *used = used.saturating_sub(claim.cost);
                 }
             }
-            (Self::Log(moments), _) => match taken_at {
+            (Self::Log(moments), Algorithm::SlidingLog { window_us, .. }) => match taken_at {
                 None => {
+                    moments.drain(..over(moments, window_us, now));
                     // The oldest: what stays is what limits longest.
                     let units = usize::try_from(claim.cost).unwrap_or(usize::MAX);
                     moments.drain(..units.min(moments.len()));
@@ -166,7 +162,13 @@ impl State {
     pub(super) fn over_at_us(&self, algorithm: &Algorithm) -> u64 {
         match (self, algorithm) {
             (Self::Arrival(at), _) => *at,
-            (Self::Window { end_us, .. }, _) => *end_us,
+            (Self::Window { end_us, used }, _) => {
+                if *used > 0 {
+                    *end_us
+                } else {
+                    0
+                }
+            }
             (Self::Log(moments), Algorithm::SlidingLog { window_us, .. }) => {
                 moments.back().map_or(0, |at| at + window_us)
             }
@@ -174,6 +176,11 @@ impl State {
             (Self::Leases(ends), _) => ends.values().max().copied().unwrap_or(0),
         }
     }
+}
+
+/// How many moments of a log are out of its window.
+fn over(moments: &VecDeque<u64>, window_us: u64, now_us: u64) -> usize {
+    moments.partition_point(|at| at + window_us <= now_us)
 }
 
 fn reading(used: u64, room_at_us: u64, full_at_us: u64, now_us: u64) -> Reading {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail loudly, too")]
 
+mod histories;
 mod outage;
 mod requests;
 mod script;

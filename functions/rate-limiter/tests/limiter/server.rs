@@ -31,8 +31,51 @@ impl Server {
 
     /// A connection of the test's own.
     pub(crate) fn connection(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).expect("a right URL");
-        client.get_connection().expect("a running redis-server")
+        connect(&self.url())
+    }
+
+    /// Adds the user `clockless`, who may not ask for the time: the script runs on the clock that it is told.
+    pub(crate) fn allow_clockless(&self) {
+        let user = [
+            "SETUSER",
+            "clockless",
+            "on",
+            ">secret",
+            "~*",
+            "+@all",
+            "-time",
+        ];
+        let _: () = redis::cmd("ACL")
+            .arg(&user)
+            .query(&mut self.connection())
+            .expect("a new user");
+    }
+
+    pub(crate) fn adapter_as(&self, user: &str) -> RedisServer {
+        adapter(&self.url_as(user))
+    }
+
+    pub(crate) fn connection_as(&self, user: &str) -> redis::Connection {
+        connect(&self.url_as(user))
+    }
+
+    fn url_as(&self, user: &str) -> String {
+        self.url().replace("127", &format!("{user}:secret@127"))
+    }
+
+    /// Keys that never expire: there must be none, ever.
+    pub(crate) fn immortal_keys(&self) -> Vec<String> {
+        redis::cmd("EVAL")
+            .arg(
+                "local immortal = {} \
+                 for _, key in ipairs(redis.call('KEYS', '*')) do \
+                   if redis.call('PTTL', key) == -1 then immortal[#immortal + 1] = key end \
+                 end \
+                 return immortal",
+            )
+            .arg(0)
+            .query(&mut self.connection())
+            .expect("a look at all keys")
     }
 
     pub(crate) fn kill(&mut self) {
@@ -70,6 +113,11 @@ pub(crate) fn adapter(url: &str) -> RedisServer {
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
+}
+
+fn connect(url: &str) -> redis::Connection {
+    let client = redis::Client::open(url).expect("a right URL");
+    client.get_connection().expect("a running redis-server")
 }
 
 fn launch(port: u16) -> Child {
