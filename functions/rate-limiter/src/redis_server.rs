@@ -56,6 +56,9 @@ pub enum Outage {
     /// Redis answered something that this function does not understand.
     #[error("redis-unreadable")]
     Unreadable,
+    /// Redis was not asked: it has failed too often just now.
+    #[error("redis-breaker-open")]
+    BreakerOpen,
 }
 
 /// Redis with the script: one server, or a cluster.

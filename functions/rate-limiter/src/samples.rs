@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::config::OnOutage;
-use crate::limiter::{Decision, Ruling};
+use crate::gate::{Decision, Ruling};
 use crate::quota::{Algorithm, Claim, Operation, Outcome, Reading};
 use crate::redis_server::Outage;
 use crate::rules::{self, Rule};
