@@ -10,14 +10,35 @@ const READY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Server {
     port: u16,
+    /// The port on which the nodes of a cluster talk; `None` for a server of its own.
+    bus: Option<u16>,
     process: Child,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::launched(free_port(), None)
+    }
+
+    /// A node of a cluster that knows no other yet and has no slots.
+    pub(crate) fn start_node() -> Self {
         let port = free_port();
-        let process = launch(port);
-        Self { port, process }
+        // Of an earlier node at this port.
+        let _ = std::fs::remove_file(node_file(port));
+        Self::launched(port, Some(free_port()))
+    }
+
+    fn launched(port: u16, bus: Option<u16>) -> Self {
+        let process = launch(port, bus);
+        Self { port, bus, process }
+    }
+
+    pub(crate) fn bus(&self) -> u16 {
+        self.bus.expect("a node of a cluster")
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,7 +107,7 @@ impl Server {
     /// An empty server at the same address.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.process = launch(self.port);
+        self.process = launch(self.port, self.bus);
     }
 
     /// Freezes the server (`STOP`) or lets it go on (`CONT`): connections stay open.
@@ -120,14 +141,33 @@ fn connect(url: &str) -> redis::Connection {
     client.get_connection().expect("a running redis-server")
 }
 
-fn launch(port: u16) -> Child {
+/// Who a node is and which slots it has.
+fn node_file(port: u16) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("node-{port}.conf"))
+}
+
+fn launch(port: u16, bus: Option<u16>) -> Child {
     #[expect(
         clippy::disallowed_methods,
         reason = "the test's own setting: where redis-server is"
     )]
     let program = std::env::var("TOLLKEEPER_REDIS_SERVER").unwrap_or("redis-server".to_owned());
     let port_text = port.to_string();
-    let mut process = Command::new(&program)
+    let mut command = Command::new(&program);
+    if let Some(bus) = bus {
+        // Without its own port the bus is at port + 10000, which may be taken or beyond the last port.
+        command
+            .args([
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus.to_string(),
+            ])
+            .args(["--cluster-announce-ip", "127.0.0.1"])
+            .arg("--cluster-config-file")
+            .arg(node_file(port));
+    }
+    let mut process = command
         .args(["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--dir", env!("CARGO_TARGET_TMPDIR")])
         .stdout(Stdio::null())
