@@ -18,218 +18,248 @@
 -- An identity's key packs "<field> <moment>" or "<field> <moment>/<units>" for each of its rules. Value and expiry are
 -- set in one command; the lists and sets get theirs within this script, which runs as a whole or not at all.
 --
+-- Most requests take, from rates and windows: what the others need is kept in functions that are only made when called.
+-- A claim is the place of its first argument.
+--
 -- Answers {allowed, clock used, now, then for each claim: units in use, when it has room, when all quota is back}.
 
-local call, max = redis.call, math.max
-local operation, now, clock, lease, taken = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-if clock == 0 then
+local call, max, floor = redis.call, math.max, math.floor
+local operation, now, clock, lease = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+if clock == '0' then
   local time = redis.pcall('TIME')
   if time.err then
-    clock = 1
+    clock = '1'
   else
     now = time[1] * 1000000 + time[2]
   end
 end
 
 -- Lua's own spelling of a number keeps 14 digits only.
-local function digits(number)
-  return string.format('%.0f', number)
-end
+local digits = string.format
 
-local function expire(key, at)
-  call('PEXPIRE', key, math.ceil((at - now) / 1000))
-end
-
--- By index of an identity's key and by field: moments, and units of windows.
+-- By index of an identity's key, then by field: moments, and units of windows.
 local moments, units = {}, {}
 
 local function open(index)
-  if not moments[index] then
-    local at, used = {}, {}
-    for field, moment, count in string.gmatch(call('GET', KEYS[index]) or '', '(%S+) (%d+)/?(%d*)') do
+  local known = moments[index]
+  if known then
+    return known
+  end
+  known = {}
+  moments[index] = known
+  local value = call('GET', KEYS[tonumber(index)])
+  if value then
+    for field, moment, count in string.gmatch(value, '(%S+) (%d+)/?(%d*)') do
       moment = tonumber(moment)
       -- What lies in the past limits nobody.
       if moment > now then
-        at[field], used[field] = moment, tonumber(count)
+        known[field] = moment
+        if count ~= '' then
+          units[index] = units[index] or {}
+          units[index][field] = tonumber(count)
+        end
       end
     end
-    moments[index], units[index] = at, used
   end
+  return known
 end
 
-local function close(index)
-  local packed, last = {}, now
-  for field, moment in pairs(moments[index]) do
-    if moment > now then
-      local used = units[index][field]
-      packed[#packed + 1] = field .. ' ' .. digits(moment) .. (used and '/' .. used or '')
-      last = max(last, moment)
+local function unit_count(index, field)
+  return units[index] and units[index][field] or 0
+end
+
+-- Logs and leases: how they are read, charged and given back.
+local read_own, charge_own, refund_own
+local function make_own()
+  -- How many moments of a log are over: by doubling, then halving steps.
+  local function over(key, length, count)
+    local gone, step = 0, 1
+    while step >= 1 do
+      if gone + step <= count and call('LINDEX', key, gone + step - 1) + length <= now then
+        gone, step = gone + step, step * 2
+      else
+        step = floor(step / 2)
+      end
     end
+    return gone
   end
-  if last > now then
-    call('SET', KEYS[index], table.concat(packed, ' '), 'PX', math.ceil((last - now) / 1000))
-  else
-    call('DEL', KEYS[index])
-  end
-end
 
--- How many moments of a log are over: by doubling, then halving steps.
-local function over(key, length, count)
-  local gone, step = 0, 1
-  while step >= 1 do
-    if gone + step <= count and call('LINDEX', key, gone + step - 1) + length <= now then
-      gone, step = gone + step, step * 2
-    else
-      step = math.floor(step / 2)
+  local function expire(key, at)
+    call('PEXPIRE', key, math.ceil((at - now) / 1000))
+  end
+
+  function read_own(claim, key, quota, length, cost)
+    if ARGV[claim] == 's' then
+      local count = call('LLEN', key)
+      local gone = over(key, length, count)
+      local used, room = count - gone, 0
+      local missing = used + cost - quota
+      if used == 0 then
+        return 0, 0, 0
+      end
+      if missing > 0 then
+        room = call('LINDEX', key, gone + missing - 1) + length
+      end
+      return used, room, call('LINDEX', key, -1) + length
     end
-  end
-  return gone
-end
-
--- Units in use, when the claim has room, when all quota is back.
-local function read(claim)
-  local kind, index, field = claim.kind, claim.index, claim.field
-  if kind == 'g' then
-    local arrival = max(moments[index][field] or 0, now)
-    return 0, arrival + claim.cost - claim.quota, arrival
-  elseif kind == 'w' then
-    local ends, used = moments[index][field] or 0, units[index][field] or 0
-    return used, used + claim.cost > claim.quota and ends or 0, ends
-  elseif kind == 's' then
-    local key, count = KEYS[index], call('LLEN', KEYS[index])
-    local gone = over(key, claim.length, count)
-    local used, room = count - gone, 0
-    local missing = used + claim.cost - claim.quota
-    claim.gone = gone
-    if used == 0 then
+    local alive = '(' .. digits('%.0f', now)
+    local held = call('ZCOUNT', key, alive, '+inf')
+    if held == 0 then
       return 0, 0, 0
     end
-    if missing > 0 then
-      room = call('LINDEX', key, gone + missing - 1) + claim.length
-    end
-    return used, room, call('LINDEX', key, -1) + claim.length
+    local first = tonumber(call('ZRANGEBYSCORE', key, alive, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
+    local last = tonumber(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+    -- A lease of the same name is renewed, not taken a second time.
+    local own = tonumber(call('ZSCORE', key, lease) or 0)
+    local used = own > now and held - 1 or held
+    return used, used < quota and 0 or first, last
   end
-  local key, alive = KEYS[index], '(' .. digits(now)
-  local held = call('ZCOUNT', key, alive, '+inf')
-  if held == 0 then
-    return 0, 0, 0
-  end
-  local first = tonumber(call('ZRANGEBYSCORE', key, alive, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
-  local last = tonumber(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
-  -- A lease of the same name is renewed, not taken a second time.
-  local own = tonumber(call('ZSCORE', key, lease) or 0)
-  local used = own > now and held - 1 or held
-  return used, used < claim.quota and 0 or first, last
-end
 
-local function charge(claim)
-  local kind, index, field, key = claim.kind, claim.index, claim.field, KEYS[claim.index]
-  if kind == 'g' then
-    moments[index][field] = claim.full + claim.cost
-  elseif kind == 'w' then
-    local ends, used = moments[index][field] or now - now % claim.length + claim.length, units[index][field] or 0
-    moments[index][field], units[index][field] = ends, used + claim.cost
-  elseif kind == 's' then
-    if claim.gone > 0 then
-      call('LTRIM', key, claim.gone, -1)
-    end
-    local at = max(now, claim.full - claim.length)
-    -- In pieces: a call takes some thousand arguments.
-    for done = 0, claim.cost - 1, 1000 do
-      local piece = {}
-      for unit = 1, math.min(1000, claim.cost - done) do
-        piece[unit] = digits(at)
+  function charge_own(claim, key, length, cost, full)
+    if ARGV[claim] == 's' then
+      call('LTRIM', key, over(key, length, call('LLEN', key)), -1)
+      local at = max(now, full - length)
+      -- In pieces: a call takes some thousand arguments.
+      for done = 0, cost - 1, 1000 do
+        local piece = {}
+        for unit = 1, math.min(1000, cost - done) do
+          piece[unit] = digits('%.0f', at)
+        end
+        call('RPUSH', key, unpack(piece))
       end
-      call('RPUSH', key, unpack(piece))
+      expire(key, at + length)
+    else
+      call('ZREMRANGEBYSCORE', key, '-inf', digits('%.0f', now))
+      call('ZADD', key, digits('%.0f', now + length), lease)
+      expire(key, max(full, now + length))
     end
-    expire(key, at + claim.length)
-  else
-    call('ZREMRANGEBYSCORE', key, '-inf', digits(now))
-    call('ZADD', key, digits(now + claim.length), lease)
-    expire(key, max(claim.full, now + claim.length))
+  end
+
+  function refund_own(claim, key, length, cost, taken)
+    if ARGV[claim] == 'l' then
+      call('ZREM', key, lease)
+    elseif taken then
+      call('LREM', key, -cost, digits('%.0f', taken))
+    else
+      -- The oldest: what stays is what limits longest.
+      call('LTRIM', key, over(key, length, call('LLEN', key)) + cost, -1)
+    end
   end
 end
 
-local function refund(claim)
-  local kind, index, field, key = claim.kind, claim.index, claim.field, KEYS[claim.index]
-  local moment = kind ~= 's' and kind ~= 'l' and moments[index][field]
-  if kind == 'g' and moment then
-    local passed = taken and max(0, now - taken) or 0
-    moments[index][field] = moment - max(0, claim.cost - passed)
-  elseif kind == 'w' and moment then
-    if not taken or taken - taken % claim.length + claim.length == moment then
-      units[index][field] = max(0, units[index][field] - claim.cost)
-      if units[index][field] == 0 then
-        moments[index][field], units[index][field] = nil, nil
+local function has_own_key(claim)
+  local is_own = ARGV[claim] == 's' or ARGV[claim] == 'l'
+  if is_own and not read_own then
+    make_own()
+  end
+  return is_own
+end
+
+-- Operations that ask for nothing.
+local function change_all()
+  local taken = tonumber(ARGV[5])
+  for claim = 6, #ARGV, 7 do
+    local kind, index, field = ARGV[claim], ARGV[claim + 1], ARGV[claim + 2]
+    local key, length, cost = KEYS[tonumber(index)], tonumber(ARGV[claim + 4]), tonumber(ARGV[claim + 5])
+    if has_own_key(claim) then
+      if operation == 'reset' then
+        call('DEL', key)
+      elseif operation == 'refund' then
+        refund_own(claim, key, length, cost, taken)
+      elseif kind == 'l' then
+        call('ZREM', key, lease)
+      end
+    else
+      local known = open(index)
+      local moment = known[field]
+      if operation == 'reset' then
+        known[field] = nil
+      elseif operation == 'refund' and moment and kind == 'g' then
+        local passed = taken and max(0, now - taken) or 0
+        known[field] = moment - max(0, cost - passed)
+      elseif operation == 'refund' and moment then
+        if not taken or taken - taken % length + length == moment then
+          units[index][field] = unit_count(index, field) - cost
+        end
+        if units[index][field] <= 0 then
+          known[field] = nil
+        end
+      end
+      if not known[field] and units[index] then
+        units[index][field] = nil
       end
     end
-  elseif kind == 's' and taken then
-    call('LREM', key, -claim.cost, digits(taken))
-  elseif kind == 's' then
-    local gone = over(key, claim.length, call('LLEN', key))
-    -- The oldest: what stays is what limits longest.
-    call('LTRIM', key, gone + claim.cost, -1)
-  elseif kind == 'l' then
-    call('ZREM', key, lease)
   end
-end
-
-local function change(claim)
-  if operation == 'refund' then
-    refund(claim)
-  elseif operation == 'reset' and (claim.kind == 's' or claim.kind == 'l') then
-    call('DEL', KEYS[claim.index])
-  elseif operation == 'reset' then
-    moments[claim.index][claim.field], units[claim.index][claim.field] = nil, nil
-  elseif claim.kind == 'l' then
-    call('ZREM', KEYS[claim.index], lease)
-  end
-end
-
-local claims = {}
-for at = 6, #ARGV, 7 do
-  local claim = {
-    kind = ARGV[at],
-    index = tonumber(ARGV[at + 1]),
-    field = ARGV[at + 2],
-    quota = tonumber(ARGV[at + 3]),
-    length = tonumber(ARGV[at + 4]),
-    cost = tonumber(ARGV[at + 5]),
-    enforced = ARGV[at + 6] == '1',
-  }
-  if claim.kind == 'g' or claim.kind == 'w' then
-    open(claim.index)
-  end
-  claims[#claims + 1] = claim
 end
 
 local asks = operation == 'take' or operation == 'peek'
 if not asks then
-  for _, claim in ipairs(claims) do
-    change(claim)
-  end
+  change_all()
 end
-local reply = {1, clock, now}
-for _, claim in ipairs(claims) do
-  local used, room, full = read(claim)
-  claim.room, claim.full = max(room, now), max(full, now)
-  if asks and claim.enforced and room > now then
+
+local reply, size = {1, clock == '1' and 1 or 0, now}, 3
+for claim = 6, #ARGV, 7 do
+  local kind, index, field = ARGV[claim], ARGV[claim + 1], ARGV[claim + 2]
+  local quota, cost = tonumber(ARGV[claim + 3]), tonumber(ARGV[claim + 5])
+  local used, room, full = 0, 0, 0
+  if kind == 'g' then
+    full = max(open(index)[field] or 0, now)
+    room = full + cost - quota
+  elseif kind == 'w' then
+    full = open(index)[field] or 0
+    used = unit_count(index, field)
+    room = used + cost > quota and full or 0
+  elseif has_own_key(claim) then
+    used, room, full = read_own(claim, KEYS[tonumber(index)], quota, tonumber(ARGV[claim + 4]), cost)
+  end
+  if asks and room > now and ARGV[claim + 6] == '1' then
     reply[1] = 0
   end
-  reply[#reply + 1] = used
-  reply[#reply + 1] = claim.room
-  reply[#reply + 1] = claim.full
+  reply[size + 1], reply[size + 2], reply[size + 3] = used, max(room, now), max(full, now)
+  size = size + 3
 end
-if operation == 'take' and reply[1] == 1 then
-  for _, claim in ipairs(claims) do
-    if claim.room <= now then
-      charge(claim)
+if operation == 'peek' or reply[1] == 0 then
+  return reply
+end
+
+if operation == 'take' then
+  local place = 3
+  for claim = 6, #ARGV, 7 do
+    local kind, index, field, cost = ARGV[claim], ARGV[claim + 1], ARGV[claim + 2], tonumber(ARGV[claim + 5])
+    local full = reply[place + 3]
+    if reply[place + 2] > now then
+      -- A rule in shadow that has no room: nothing to charge.
+    elseif kind == 'g' then
+      moments[index][field] = full + cost
+    elseif kind == 'w' then
+      local length = tonumber(ARGV[claim + 4])
+      moments[index][field] = moments[index][field] or now - now % length + length
+      units[index] = units[index] or {}
+      units[index][field] = reply[place + 1] + cost
+    else
+      charge_own(claim, KEYS[tonumber(index)], tonumber(ARGV[claim + 4]), cost, full)
     end
+    place = place + 3
   end
 end
-if operation ~= 'peek' and reply[1] == 1 then
-  for index in pairs(moments) do
-    close(index)
+
+for index, known in pairs(moments) do
+  local key, packed, last, counts = KEYS[tonumber(index)], nil, now, units[index]
+  for field, moment in pairs(known) do
+    if moment > now then
+      local entry = field .. digits(' %.0f', moment)
+      if counts and counts[field] then
+        entry = entry .. '/' .. counts[field]
+      end
+      packed = packed and packed .. ' ' .. entry or entry
+      last = max(last, moment)
+    end
+  end
+  if packed then
+    -- Value and expiry in one command: no key is ever without one. It expires when its last rule is as good as new.
+    call('SET', key, packed, 'PX', math.ceil((last - now) / 1000))
+  else
+    call('DEL', key)
   end
 end
 return reply
