@@ -123,10 +123,10 @@ impl State {
                 let charge = claim.cost.saturating_mul(interval_us);
                 *at = at.saturating_sub(charge.saturating_sub(passed));
             }
-            (Self::Window { end_us, used }, Algorithm::FixedWindow { window_us, .. }) => {
-                if taken_at.is_none_or(|taken_at| window_end(taken_at, window_us) == *end_us) {
-                    *used = used.saturating_sub(claim.cost);
-                }
+            (Self::Window { end_us, used }, Algorithm::FixedWindow { window_us, .. })
+                if taken_at.is_none_or(|at| window_end(at, window_us) == *end_us) =>
+            {
+                *used = used.saturating_sub(claim.cost);
             }
             (Self::Log(moments), Algorithm::SlidingLog { window_us, .. }) => match taken_at {
                 None => {

@@ -28,7 +28,10 @@ fn policy(on_outage: OnOutage) -> Policy {
 }
 
 fn limiter(url: &str, deadline_ms: u64, policy: Policy) -> Limiter {
-    let redis = RedisServer::new(locate(url).unwrap(), Duration::from_millis(deadline_ms));
+    let redis = RedisServer::new(
+        locate(url).expect("a right URL"),
+        Duration::from_millis(deadline_ms),
+    );
     Limiter::new(redis, policy)
 }
 
@@ -60,7 +63,7 @@ fn scripts(server: &Server) -> u64 {
     let info: String = redis::cmd("INFO")
         .arg("commandstats")
         .query(&mut server.connection())
-        .unwrap();
+        .expect("statistics");
     let calls = |line: &str| -> Option<u64> {
         let rest = line.strip_prefix("cmdstat_evalsha:calls=")?;
         rest.split(',').next()?.parse().ok()
@@ -110,7 +113,7 @@ async fn a_known_denial_holds_while_redis_is_stopped_and_everybody_else_is_decid
     let server = Server::start();
     let limiter = limiter(&server.url(), 50, policy(OnOutage::Open));
     let claims = [claim("a", gcra(1))];
-    while !take(&limiter, &claims).await.outage.is_none() {}
+    while take(&limiter, &claims).await.outage.is_some() {}
     while !take(&limiter, &claims).await.from_cache {}
     server.signal("STOP");
     let known = take(&limiter, &claims).await;
@@ -206,11 +209,10 @@ async fn a_redis_out_of_memory_refuses_and_charges_no_part_of_a_request() {
     let server = Server::start();
     let adapter = server.adapter();
     let set = |value: &str| {
-        let set: () = redis::cmd("CONFIG")
+        let () = redis::cmd("CONFIG")
             .arg(&["SET", "maxmemory", value])
             .query(&mut server.connection())
             .unwrap();
-        set
     };
     let log = Algorithm::SlidingLog {
         limit: 5,

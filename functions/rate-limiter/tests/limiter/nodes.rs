@@ -7,7 +7,7 @@ use redis::{Cmd, FromRedisValue};
 use crate::server::Server;
 
 /// A fresh node takes no queries for its first two seconds.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 /// The slots of each node.
 const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10_922), (10_923, 16_383)];
 
@@ -44,7 +44,7 @@ impl Cluster {
         let replica = &self.nodes[3];
         let id = self.id(master);
         wait_until("the replica has heard of its master", || {
-            try_ask::<()>(replica, cluster(&["REPLICATE", &id])).is_ok()
+            try_ask::<()>(replica, &cluster(&["REPLICATE", &id])).is_ok()
         });
         wait_until("the replica has a copy", || {
             let info: String = ask(replica, redis::cmd("INFO").arg("replication"));
@@ -69,10 +69,10 @@ pub(crate) fn cluster(words: &[&str]) -> Cmd {
 }
 
 pub(crate) fn ask<T: FromRedisValue>(node: &Server, command: &mut Cmd) -> T {
-    try_ask(node, command.clone()).unwrap_or_else(|error| panic!("{error}"))
+    try_ask(node, command).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn try_ask<T: FromRedisValue>(node: &Server, command: Cmd) -> redis::RedisResult<T> {
+fn try_ask<T: FromRedisValue>(node: &Server, command: &Cmd) -> redis::RedisResult<T> {
     command.query(&mut node.connection())
 }
 

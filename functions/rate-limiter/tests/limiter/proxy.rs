@@ -65,7 +65,7 @@ impl Proxy {
 }
 
 fn carry(mut from: TcpStream, mut to: TcpStream, number: u64, state: &State) {
-    let mut piece = [0; 64 * 1024];
+    let mut piece = vec![0; 64 * 1024];
     while let Ok(length) = from.read(&mut piece) {
         if length == 0 {
             let _ = to.shutdown(std::net::Shutdown::Write);
