@@ -207,6 +207,11 @@ fn stretches(passed: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
     })
 }
 
+/// A few requests: what was taken before still matters at the end.
+fn short_history() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    prop::collection::vec((0..60_u64, 1..4_u64), 0..5)
+}
+
 fn history() -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec((0..60_u64, 1..4_u64), 1..200)
 }
@@ -312,7 +317,7 @@ proptest! {
     /// Two worlds with the same requests of others; in one of them a request came in between and was given back.
     #[test]
     fn a_take_that_is_given_back_with_its_moment_leaves_nobody_better_off_than_if_it_had_not_been(
-        algorithm in algorithm(), before in history(), between in history(), cost in 1..20_u64,
+        algorithm in algorithm(), before in short_history(), between in short_history(), cost in 1..20_u64,
     ) {
         let (mut with, mut without) = (Memory::new(10), Memory::new(10));
         let mut now = START;
@@ -329,7 +334,7 @@ proptest! {
                 true
             }
         };
-        for (pause, cost) in before.iter().take(20) {
+        for (pause, cost) in &before {
             now += pause;
             prop_assert!(others(&mut with, &mut without, now, *cost));
         }
@@ -337,7 +342,7 @@ proptest! {
         let taken = with.decide(&demand(Operation::Take, &ours, "ours"), now);
         prop_assume!(taken.allowed);
         let taken_at_us = Some(now);
-        for (pause, cost) in between.iter().take(20) {
+        for (pause, cost) in &between {
             now += pause;
             prop_assert!(others(&mut with, &mut without, now, *cost));
         }

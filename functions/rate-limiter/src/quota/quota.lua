@@ -115,9 +115,10 @@ local function make_own()
     return used, used < quota and 0 or first, last
   end
 
+  -- What adds comes first: a server out of memory refuses the first write of a script that needs some, and only that.
   function charge_own(claim, key, length, cost, full)
     if ARGV[claim] == 's' then
-      call('LTRIM', key, over(key, length, call('LLEN', key)), -1)
+      local gone = over(key, length, call('LLEN', key))
       local at = max(now, full - length)
       -- In pieces: a call takes some thousand arguments.
       for done = 0, cost - 1, 1000 do
@@ -127,10 +128,11 @@ local function make_own()
         end
         call('RPUSH', key, unpack(piece))
       end
+      call('LTRIM', key, gone, -1)
       expire(key, at + length)
     else
-      call('ZREMRANGEBYSCORE', key, '-inf', digits('%.0f', now))
       call('ZADD', key, digits('%.0f', now + length), lease)
+      call('ZREMRANGEBYSCORE', key, '-inf', digits('%.0f', now))
       expire(key, max(full, now + length))
     end
   end
