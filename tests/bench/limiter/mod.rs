@@ -203,7 +203,10 @@ fn saturation(figures: &Figures) -> Result<Vec<Row>, Error> {
 
 async fn stopped(cloud: &LocalCloud, ours: &[String]) -> Result<Vec<Row>, Error> {
     let mut runner = Runner::start(OURS, ours)?;
-    runner.agree().await?;
+    // Connected, as a function that has been asked before.
+    for case in ["stopped", "stopped-breaker"] {
+        runner.round(case, 10, "running").await?;
+    }
     cloud.redis()?.stop().await;
     let (mut waits, mut open) = (Vec::new(), Vec::new());
     for round in 0..5 {
