@@ -26,6 +26,8 @@ pub(super) struct Asked {
     uncached: Limiter,
     without_breaker: Limiter,
     with_breaker: Limiter,
+    /// What a rule is called in its state: known since the start.
+    narrow: String,
     plain: MultiplexedConnection,
     floor: Script,
 }
@@ -54,6 +56,7 @@ impl Asked {
             uncached: limiter(0, 3, PATIENCE)?,
             without_breaker: limiter(2, 0, DEADLINE)?,
             with_breaker: limiter(2, 3, DEADLINE)?,
+            narrow: format!("narrow:{}", NARROW.signature()),
             plain: plain.await.map_err(io::Error::other)?,
             floor: Script::new("return 1"),
         })
@@ -79,8 +82,8 @@ impl Asked {
             "one" => one(&self.cached, &key(salt, index), now).await?,
             "hot" => one(&self.cached, &key(salt, 0), now).await?,
             "three" => three(&self.cached, &key(salt, index), now).await?,
-            "over" => over(&self.cached, salt, now).await?,
-            "over-asked" => over(&self.uncached, salt, now).await?,
+            "over" => over(&self.cached, &self.narrow(salt), now).await?,
+            "over-asked" => over(&self.uncached, &self.narrow(salt), now).await?,
             "stopped" => waits(&self.without_breaker, &key(salt, index), now).await,
             "stopped-breaker" => waits(&self.with_breaker, &key(salt, index), now).await,
             _ => return Err(io::Error::other(format!("no case `{case}`"))),
@@ -107,7 +110,7 @@ impl Asked {
     pub(super) async fn exhaust(&self, salt: &str) -> u32 {
         let mut allowed = 0;
         for _ in 0..15 {
-            let claims = narrow(salt);
+            let claims = self.narrow(salt);
             let verdict = self.cached.ask(&Demand::take(&claims), wall_clock()).await;
             allowed += u32::from(verdict.allowed && verdict.outage.is_none());
         }
@@ -131,6 +134,10 @@ impl Asked {
         };
         let info = answer.map_err(io::Error::other)?;
         Ok(Some(info.lines().filter_map(calls).sum()))
+    }
+
+    fn narrow(&self, salt: &str) -> [Claim; 1] {
+        [Claim::new(key(salt, 0), self.narrow.as_str(), NARROW, 1)]
     }
 
     async fn send(&self, command: &Cmd) -> io::Result<()> {
@@ -159,18 +166,10 @@ fn wide(key: &str, rule: usize) -> Claim {
     )
 }
 
-fn narrow(salt: &str) -> [Claim; 1] {
-    let algorithm = Algorithm::Gcra {
-        interval_us: HOUR_US / 10,
-        burst: 10,
-    };
-    [Claim::new(
-        key(salt, 0),
-        format!("narrow:{}", algorithm.signature()),
-        algorithm,
-        1,
-    )]
-}
+const NARROW: Algorithm = Algorithm::Gcra {
+    interval_us: HOUR_US / 10,
+    burst: 10,
+};
 
 async fn one(limiter: &Limiter, key: &str, now: Timestamp) -> io::Result<()> {
     expect(true, limiter, &[wide(key, 1)], now).await
@@ -181,8 +180,8 @@ async fn three(limiter: &Limiter, key: &str, now: Timestamp) -> io::Result<()> {
     expect(true, limiter, &claims, now).await
 }
 
-async fn over(limiter: &Limiter, salt: &str, now: Timestamp) -> io::Result<()> {
-    expect(false, limiter, &narrow(salt), now).await
+async fn over(limiter: &Limiter, claims: &[Claim], now: Timestamp) -> io::Result<()> {
+    expect(false, limiter, claims, now).await
 }
 
 /// A figure of something that was not decided as it should be is no figure.

@@ -63,6 +63,11 @@ async fn round(asked: &Asked, case: &str, count: usize, salt: &str) -> io::Resul
     let mut took = Vec::with_capacity(count);
     let cpu = cpu_ms();
     for index in 0..count {
+        // Of denials only the CPU time is compared: reading a clock twice costs a part of one that is known.
+        if case == "over" {
+            asked.once(case, salt, index).await?;
+            continue;
+        }
         let start = Instant::now();
         asked.once(case, salt, index).await?;
         took.push(start.elapsed());
