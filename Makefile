@@ -51,7 +51,7 @@ audit: dev-build ## read-only report on your own account: PROFILE=, REGION=, FLO
 		$(addprefix --region ,$(REGION)) $(addprefix --flow-logs ,$(FLOW_LOGS)) \
 		$(addprefix --ip-ranges ,$(wildcard $(IP_RANGES_TABLE))) $(ARGS)
 
-bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, detector, flow-logs, remediator, or all
+bench: dev-build ## compare with what one would use otherwise: BENCH=cold-start, consumer, detector, flow-logs, limiter, remediator, or all
 	@moto=$$(tools/get moto) && redis=$$(tools/get redis) && \
 	TOLLKEEPER_MOTO_SERVER="$$moto" TOLLKEEPER_REDIS_SERVER="$$redis" target/debug/bench $(BENCH)
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tollkeeper::settings::{SettingError, Settings, wrong};
 
+use crate::breaker;
+use crate::limiter::Policy;
 use crate::redis_server::{self, Location};
 use crate::rules::{self, Rule};
 
@@ -46,16 +48,14 @@ pub struct Config {
     pub redis: Location,
     /// The limits.
     pub rules: Vec<Rule>,
-    /// What happens while Redis is away: no default.
-    pub on_outage: OnOutage,
+    /// What happens beside what Redis says; while it is away: no default.
+    pub policy: Policy,
     /// Proxies in front of the function that append to `x-forwarded-for`: 1 is the load balancer alone.
     pub trusted_hops: NonZeroUsize,
     /// How long a request waits for Redis, connecting included.
     pub redis_deadline: Duration,
     /// How API Gateway is told of a denial.
     pub authorizer_deny: AuthorizerDeny,
-    /// The part of each limit that one process may give out while Redis is away, percent.
-    pub local_share_percent: u64,
 }
 
 impl Config {
@@ -72,7 +72,17 @@ impl Config {
         Ok(Self {
             redis: redis(settings)?,
             rules: rules(settings)?,
-            on_outage: settings.choice("ON_OUTAGE", None, &modes)?,
+            policy: Policy {
+                on_outage: settings.choice("ON_OUTAGE", None, &modes)?,
+                local_share_percent: settings.within("LOCAL_SHARE_PERCENT", 10, 1, 100)?,
+                denials_for: Duration::from_secs(settings.within(
+                    "DENIAL_CACHE_SECONDS",
+                    2,
+                    0,
+                    60,
+                )?),
+                breaker: breaker(settings)?,
+            },
             trusted_hops: NonZeroUsize::new(hops).unwrap_or(NonZeroUsize::MIN),
             redis_deadline: Duration::from_millis(deadline_ms),
             authorizer_deny: settings.choice(
@@ -80,7 +90,6 @@ impl Config {
                 Some(AuthorizerDeny::Context),
                 &denials,
             )?,
-            local_share_percent: settings.within("LOCAL_SHARE_PERCENT", 10, 1, 100)?,
         })
     }
 }
@@ -90,6 +99,17 @@ fn redis(settings: &Settings) -> Result<Location, SettingError> {
     let expected = "redis://[user:password@]host[:port] or rediss://... (TLS)";
     let url = settings.required_text("REDIS_URL", expected)?;
     redis_server::locate(&url).ok_or_else(|| wrong("REDIS_URL", "(hidden)", expected))
+}
+
+fn breaker(settings: &Settings) -> Result<breaker::Settings, SettingError> {
+    let first: u64 = settings.within("BREAKER_PAUSE_MS", 250, 10, 60_000)?;
+    let longest: u64 =
+        settings.within("BREAKER_LONGEST_PAUSE_MS", 5_000.max(first), first, 600_000)?;
+    Ok(breaker::Settings {
+        failures: settings.within("BREAKER_FAILURES", 3, 0, 1_000)?,
+        first_pause_us: first * 1_000,
+        longest_pause_us: longest * 1_000,
+    })
 }
 
 fn rules(settings: &Settings) -> Result<Vec<Rule>, SettingError> {
@@ -122,7 +142,14 @@ mod tests {
         assert_eq!(config.trusted_hops.get(), 1);
         assert_eq!(config.redis_deadline, Duration::from_millis(80));
         assert_eq!(config.authorizer_deny, AuthorizerDeny::Context);
-        assert_eq!(config.local_share_percent, 10);
+        assert_eq!(config.policy.local_share_percent, 10);
+        assert_eq!(config.policy.denials_for, Duration::from_secs(2));
+        let breaker = breaker::Settings {
+            failures: 3,
+            first_pause_us: 250_000,
+            longest_pause_us: 5_000_000,
+        };
+        assert_eq!(config.policy.breaker, breaker);
     }
 
     #[test]
@@ -142,6 +169,10 @@ mod tests {
             ("REDIS_DEADLINE_MS", "1"),
             ("AUTHORIZER_DENY", "429"),
             ("LOCAL_SHARE_PERCENT", "101"),
+            ("DENIAL_CACHE_SECONDS", "61"),
+            ("BREAKER_PAUSE_MS", "1"),
+            ("BREAKER_LONGEST_PAUSE_MS", "249"),
+            ("BREAKER_FAILURES", "-1"),
         ]
         .map(|(variable, value)| with(variable, value).unwrap_err().to_string())
         .to_vec();
@@ -158,6 +189,10 @@ mod tests {
         REDIS_DEADLINE_MS=`1` is wrong: expected a number from 5 to 5000
         AUTHORIZER_DENY=`429` is wrong: expected one of context, forbid
         LOCAL_SHARE_PERCENT=`101` is wrong: expected a number from 1 to 100
+        DENIAL_CACHE_SECONDS=`61` is wrong: expected a number from 0 to 60
+        BREAKER_PAUSE_MS=`1` is wrong: expected a number from 10 to 60000
+        BREAKER_LONGEST_PAUSE_MS=`249` is wrong: expected a number from 250 to 600000
+        BREAKER_FAILURES=`-1` is wrong: expected a number from 0 to 1000
 "#);
     }
 }

@@ -3,7 +3,7 @@
 //! Source: draft-ietf-httpapi-ratelimit-headers-10, RFC 9110 section 10.2.3. Rule names are plain enough to stand in
 //! a structured field without escapes; see `rules.rs`.
 
-use crate::limiter::{Decision, Ruling};
+use crate::gate::{Decision, Ruling};
 
 /// Names (lower-case) and values. No `RateLimit` where the standing is unknown, nothing where no rule holds.
 pub fn of(decision: &Decision) -> Vec<(&'static str, String)> {

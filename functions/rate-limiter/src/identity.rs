@@ -77,7 +77,8 @@ fn missing(kind: &str) -> Identity {
 
 fn named(name: &str) -> Identity {
     Identity {
-        key: format!("tollkeeper:limit:{name}"),
+        // In braces: all that is remembered of an identity shares a cluster slot.
+        key: format!("tollkeeper:limit:{{{name}}}"),
         missing: false,
     }
 }
@@ -111,7 +112,7 @@ mod tests {
         let empty = |_: &str| Some(String::new());
         for address in [None, Some("198.51.100.1"), Some("198.51.100.2")] {
             let identity = of(&api_key(), &client(address, &no_headers));
-            assert_eq!(identity.key, "tollkeeper:limit:header:x-api-key:missing");
+            assert_eq!(identity.key, "tollkeeper:limit:{header:x-api-key:missing}");
             assert_eq!(of(&api_key(), &client(address, &empty)), identity);
             assert!(identity.missing);
         }

@@ -1,197 +1,163 @@
-//! One decision for one request: which rules hold, whose quotas they use, what Redis says, and what happens when it
-//! says nothing.
+//! What the claims of one request come to: known denials first, then Redis, and what happens when it says nothing.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use tollkeeper::telemetry::{Metrics, Unit};
 
-use crate::budgets::{self, Budgets};
+use crate::breaker::{self, Breaker};
 use crate::config::OnOutage;
-use crate::error::RequestError;
-use crate::gcra::{Claim, Outcome, Standing};
-use crate::identity::{self, Caller};
+use crate::denials::{Denials, Told};
+use crate::quota::{Claim, Demand, Memory, Operation, Outcome, Standing};
 use crate::redis_server::{Outage, RedisServer};
-use crate::rules::Rule;
+use crate::steady::Steady;
 
 /// Identities that one process remembers while Redis is away: about 2 MB.
 const LOCAL_IDENTITIES: usize = 10_000;
 
-/// What is asked.
-pub struct Question<'a> {
-    /// Who asks.
-    pub caller: Caller<'a>,
-    /// HTTP method, if known.
-    pub method: Option<&'a str>,
-    /// Path, if known.
-    pub path: Option<&'a str>,
-    /// Only this rule, whatever its conditions; `None`: all that hold.
-    pub rule: Option<&'a str>,
-    /// Units of quota that the request costs.
-    pub cost: u64,
+/// How a limiter behaves beside what Redis says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// What happens while Redis is away.
+    pub on_outage: OnOutage,
+    /// The part of each limit that one process gives out on its own in `local` mode, percent.
+    pub local_share_percent: u64,
+    /// How long a denial is remembered at most; 0: not at all.
+    pub denials_for: Duration,
+    /// When Redis is no longer asked.
+    pub breaker: breaker::Settings,
 }
 
-/// The answer.
+/// What came of a demand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision<'r> {
-    /// Whether the request may pass.
+pub struct Verdict {
+    /// Whether no enforced claim lacks room.
     pub allowed: bool,
-    /// One for each rule that holds.
-    pub rulings: Vec<Ruling<'r>>,
+    /// Where the client stands with each claim, in order; `None` where nobody knows: Redis is away, or another claim
+    /// was known to deny.
+    pub standings: Vec<Option<Standing>>,
     /// Set when Redis did not decide: why, and what was done instead.
     pub outage: Option<(Outage, OnOutage)>,
+    /// Whether the denial was known without asking Redis.
+    pub from_cache: bool,
+    /// When it was decided, microseconds since 1970 on the clock that decided: for a refund. `None`: Redis did not decide.
+    pub decided_at_us: Option<u64>,
 }
 
-/// One rule's part of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling<'r> {
-    /// The rule.
-    pub rule: &'r Rule,
-    /// Whether the request did not say who it is, and so used the quota of all who do not.
-    pub missing_identity: bool,
-    /// Where the client stands; `None`: nobody knows, because Redis is away.
-    pub standing: Option<Standing>,
-}
-
-/// Rules, Redis and what to do without it.
+/// Redis, what is known without it, and what to do without it.
 pub struct Limiter {
-    rules: Vec<Rule>,
     redis: RedisServer,
-    on_outage: OnOutage,
-    local_share_percent: u64,
-    budgets: Mutex<Budgets>,
+    policy: Policy,
+    clock: Steady,
+    denials: Mutex<Denials>,
+    breaker: Mutex<Breaker>,
+    memory: Mutex<Memory>,
 }
 
 impl Limiter {
-    /// A limiter; `local_share_percent` is the part of each limit that it gives out on its own in `local` mode.
-    pub fn new(
-        rules: Vec<Rule>,
-        redis: RedisServer,
-        on_outage: OnOutage,
-        local_share_percent: u64,
-    ) -> Self {
+    /// A limiter that has asked for nothing yet.
+    pub fn new(redis: RedisServer, policy: Policy) -> Self {
+        let denials_for = u64::try_from(policy.denials_for.as_micros()).unwrap_or(u64::MAX);
         Self {
-            rules,
             redis,
-            on_outage,
-            local_share_percent,
-            budgets: Mutex::new(Budgets::new(LOCAL_IDENTITIES)),
+            policy,
+            clock: Steady::default(),
+            denials: Mutex::new(Denials::new(denials_for)),
+            breaker: Mutex::new(Breaker::new(policy.breaker)),
+            memory: Mutex::new(Memory::new(LOCAL_IDENTITIES)),
         }
     }
 
-    /// Decides, charges what was granted, and counts it in the metrics.
-    pub async fn decide(
-        &self,
-        question: &Question<'_>,
-        now: Timestamp,
-    ) -> Result<Decision<'_>, RequestError> {
-        let rules = select(&self.rules, question)?;
-        let identities: Vec<_> = rules
-            .iter()
-            .map(|rule| identity::of(&rule.key, &question.caller))
-            .collect();
-        let claims: Vec<Claim> = rules
-            .iter()
-            .zip(&identities)
-            .map(|(rule, identity)| Claim {
-                key: identity.key.clone(),
-                field: rule.field(),
-                pace: rule.pace(),
-                cost: question.cost,
-            })
-            .collect();
-        let started = Instant::now();
-        let verdict = self.verdict(&claims, microseconds(now)).await;
-        let rulings = rules.iter().zip(&identities).enumerate();
-        let decision = Decision {
-            allowed: verdict.allowed,
-            outage: verdict.outage,
-            rulings: rulings
-                .map(|(index, (rule, identity))| Ruling {
-                    rule,
-                    missing_identity: identity.missing,
-                    standing: verdict.standings.get(index).copied(),
-                })
-                .collect(),
+    /// Does what is demanded.
+    pub async fn ask(&self, demand: &Demand<'_>, now: Timestamp) -> Verdict {
+        let now_us = microseconds(now);
+        let asked_at = self.clock.with_wall(now_us);
+        if demand.claims.is_empty() {
+            return Verdict::flat(demand, true, None);
+        }
+        let epoch = {
+            let mut denials = lock(&self.denials);
+            if gives_back(demand.operation) {
+                denials.forget(demand.claims);
+            } else if let Some(outcome) = denials.certain(demand, asked_at) {
+                return Verdict {
+                    from_cache: true,
+                    decided_at_us: None,
+                    ..Verdict::of(&outcome, demand.claims, None)
+                };
+            }
+            denials.epoch()
         };
-        for metrics in decision.metrics(started.elapsed()) {
-            metrics.emit(now);
+        if !lock(&self.breaker).lets_ask(asked_at) {
+            return self.without_redis(demand, now_us, Outage::BreakerOpen);
         }
-        Ok(decision)
+        match self.redis.decide(demand, now_us).await {
+            Ok(outcome) => {
+                lock(&self.breaker).answered();
+                let told = Told {
+                    now_us: outcome.now_us,
+                    asked_at,
+                    answered_at: self.clock.now(),
+                };
+                let mut denials = lock(&self.denials);
+                if gives_back(demand.operation) {
+                    // Denials of meanwhile may be from before.
+                    denials.forget(demand.claims);
+                } else {
+                    denials.learn(demand, &outcome, told, epoch);
+                }
+                Verdict::of(&outcome, demand.claims, None)
+            }
+            Err(outage) => {
+                lock(&self.breaker).failed(self.clock.now());
+                self.without_redis(demand, now_us, outage)
+            }
+        }
     }
 
-    async fn verdict(&self, claims: &[Claim], now_us: u64) -> Verdict {
-        if claims.is_empty() {
-            return Verdict::flat(true, None);
-        }
-        match self.redis.decide(claims, now_us).await {
-            Ok(outcome) => Verdict::of(&outcome, claims, None),
-            Err(outage) => self.without_redis(claims, now_us, outage),
-        }
-    }
-
-    fn without_redis(&self, claims: &[Claim], now_us: u64, outage: Outage) -> Verdict {
-        let outage = Some((outage, self.on_outage));
-        match self.on_outage {
-            OnOutage::Open => Verdict::flat(true, outage),
-            OnOutage::Closed => Verdict::flat(false, outage),
+    fn without_redis(&self, demand: &Demand, now_us: u64, outage: Outage) -> Verdict {
+        let outage = Some((outage, self.policy.on_outage));
+        match self.policy.on_outage {
+            OnOutage::Open => Verdict::flat(demand, true, outage),
+            OnOutage::Closed => {
+                // A rule in shadow closes no door.
+                let is_open = !demand.claims.iter().any(|claim| claim.enforced);
+                Verdict::flat(demand, is_open, outage)
+            }
             OnOutage::Local => {
-                let share = |claim| budgets::share(claim, self.local_share_percent);
-                let claims: Vec<Claim> = claims.iter().map(share).collect();
-                let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-                Verdict::of(&budgets.decide(&claims, now_us), &claims, outage)
+                let share = |claim: &Claim| claim.share(self.policy.local_share_percent);
+                let claims: Vec<Claim> = demand.claims.iter().map(share).collect();
+                let demand = Demand {
+                    claims: &claims,
+                    ..*demand
+                };
+                let outcome = lock(&self.memory).decide(&demand, now_us);
+                Verdict::of(&outcome, &claims, outage)
             }
         }
     }
 }
 
-/// The rules that hold for a question.
-fn select<'r>(rules: &'r [Rule], question: &Question) -> Result<Vec<&'r Rule>, RequestError> {
-    let selected: Vec<&Rule> = match question.rule {
-        None => rules
-            .iter()
-            .filter(|rule| rule.matches(question.method, question.path))
-            .collect(),
-        Some(name) => {
-            let rule = rules.iter().find(|rule| rule.name == name);
-            vec![rule.ok_or_else(|| RequestError::UnknownRule {
-                rule: name.to_owned(),
-                known: names(rules.iter()),
-            })?]
-        }
-    };
-    match selected.iter().find(|rule| question.cost > rule.burst) {
-        Some(rule) => Err(RequestError::CostTooHigh {
-            cost: question.cost,
-            rule: rule.name.clone(),
-            burst: rule.burst,
-        }),
-        None => Ok(selected),
-    }
+fn gives_back(operation: Operation) -> bool {
+    !matches!(operation, Operation::Take | Operation::Peek)
 }
 
-fn names<'r>(rules: impl Iterator<Item = &'r Rule>) -> String {
-    let names: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
-    names.join(", ")
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn microseconds(now: Timestamp) -> u64 {
     u64::try_from(now.as_microsecond()).unwrap_or(0)
 }
 
-struct Verdict {
-    allowed: bool,
-    standings: Vec<Standing>,
-    outage: Option<(Outage, OnOutage)>,
-}
-
 impl Verdict {
-    fn flat(allowed: bool, outage: Option<(Outage, OnOutage)>) -> Self {
+    fn flat(demand: &Demand, allowed: bool, outage: Option<(Outage, OnOutage)>) -> Self {
         Self {
             allowed,
-            standings: Vec::new(),
+            standings: vec![None; demand.claims.len()],
             outage,
+            from_cache: false,
+            decided_at_us: None,
         }
     }
 
@@ -200,56 +166,8 @@ impl Verdict {
             allowed: outcome.allowed,
             standings: outcome.standings(claims),
             outage,
+            from_cache: false,
+            decided_at_us: outage.is_none().then_some(outcome.now_us),
         }
     }
-}
-
-impl<'r> Decision<'r> {
-    /// When a denied request may be repeated, whole seconds, at least 1; `None` for one that passed.
-    pub fn retry_after_seconds(&self) -> Option<u64> {
-        let retry = |ruling: &Ruling| Some(whole_seconds(ruling.standing?.retry_after_us));
-        let longest = self.rulings.iter().filter_map(retry).max();
-        (!self.allowed).then(|| longest.unwrap_or(0).max(1))
-    }
-
-    /// The rules that stopped the request.
-    pub fn exceeded(&self) -> Vec<&'r str> {
-        let exceeded = |ruling: &&Ruling| ruling.standing.is_some_and(|s| s.exceeded);
-        let rulings = self.rulings.iter().filter(exceeded);
-        rulings.map(|ruling| ruling.rule.name.as_str()).collect()
-    }
-
-    /// One line for each rule. A request that another rule stopped counts as neither allowed nor denied.
-    fn metrics(&self, redis: Duration) -> impl Iterator<Item = Metrics> {
-        self.rulings.iter().map(move |ruling| {
-            let exceeded = ruling.standing.map_or(!self.allowed, |s| s.exceeded);
-            Metrics::of("rate-limiter")
-                .by("Rule", ruling.rule.name.as_str())
-                .count("Allowed", u64::from(self.allowed))
-                .count("Denied", u64::from(exceeded))
-                .count("Outage", u64::from(self.outage.is_some()))
-                .value(
-                    "RedisMilliseconds",
-                    Unit::Milliseconds,
-                    redis.as_secs_f64() * 1_000.0,
-                )
-        })
-    }
-}
-
-impl Ruling<'_> {
-    /// Seconds until the whole burst is back; for a rule that stopped the request, until it may be repeated.
-    pub fn reset_seconds(&self) -> Option<u64> {
-        let standing = self.standing?;
-        Some(if standing.exceeded {
-            whole_seconds(standing.retry_after_us).max(1)
-        } else {
-            whole_seconds(standing.full_after_us)
-        })
-    }
-}
-
-/// Rounded up: a client that waits that long is not early.
-fn whole_seconds(microseconds: u64) -> u64 {
-    microseconds.div_ceil(1_000_000)
 }

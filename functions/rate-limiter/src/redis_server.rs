@@ -1,4 +1,4 @@
-//! Redis: decides on all claims of a request in one script call.
+//! Redis: decides on all claims of a request in one script call, on a cluster in one for each slot.
 //!
 //! This adapter offers one question, [`RedisServer::decide`], within one deadline. It refuses to know what happens to a
 //! request when there is no answer.
@@ -7,14 +7,19 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{
-    Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, Script, ServerErrorKind,
-};
+use redis::aio::MultiplexedConnection;
+use redis::{Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
-use crate::gcra::{Claim, Outcome};
+use crate::quota::{Claim, Demand, Operation, Outcome};
 use crate::redis_link::{Connection, Link};
+use crate::redis_nodes::Nodes;
+use crate::redis_script::{self, Answer, QuotaScript};
+use crate::slots;
 
-const SCRIPT: &str = include_str!("gcra.lua");
+/// How often a request follows a cluster from node to node.
+const MOST_ATTEMPTS: usize = 5;
+/// How long a request waits while its keys move to another node one by one.
+const WHILE_KEYS_MOVE: Duration = Duration::from_millis(5);
 
 /// Where Redis is and how to log in: never shown.
 #[derive(Clone)]
@@ -51,12 +56,15 @@ pub enum Outage {
     /// Redis answered something that this function does not understand.
     #[error("redis-unreadable")]
     Unreadable,
+    /// Redis was not asked: it has failed too often just now.
+    #[error("redis-breaker-open")]
+    BreakerOpen,
 }
 
-/// A Redis server with the script.
+/// Redis with the script: one server, or a cluster.
 pub struct RedisServer {
-    link: Link,
-    script: Script,
+    nodes: Nodes,
+    script: QuotaScript,
     deadline: Duration,
     /// Whether the server refuses to tell its time within a script (ElastiCache Serverless does).
     refuses_time: AtomicBool,
@@ -71,111 +79,243 @@ impl RedisServer {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         Self {
-            link: Link::new(client),
-            script: Script::new(SCRIPT),
+            nodes: Nodes::new(client),
+            script: QuotaScript::new(),
             deadline,
             refuses_time: AtomicBool::new(false),
         }
     }
 
-    /// Decides on all claims together. `now_us` (microseconds since 1970) is used only where the server refuses to
-    /// tell its own time.
-    pub async fn decide(&self, claims: &[Claim], now_us: u64) -> Result<Outcome, Outage> {
-        let Ok(answer) = tokio::time::timeout(self.deadline, self.ask(claims, now_us)).await else {
-            self.link.forget();
-            return Err(Outage::Deadline);
-        };
-        let numbers = answer.map_err(|error| reason(&error))?;
-        self.read(&numbers, claims.len()).ok_or(Outage::Unreadable)
+    /// Does what is demanded of all claims together. `now_us` (microseconds since 1970) is used only where the server
+    /// refuses to tell its own time.
+    ///
+    /// On a cluster, claims whose keys lie in several slots are decided slot by slot, in the order of the claims. When
+    /// one denies, what the others took is given back: nobody gets more than if that had not been, but until then others
+    /// may find less. If Redis fails in between, it stays taken.
+    pub async fn decide(&self, demand: &Demand<'_>, now_us: u64) -> Result<Outcome, Outage> {
+        match tokio::time::timeout(self.deadline, self.ask(demand, now_us)).await {
+            Ok(answer) => answer.map_err(|error| reason(&error)),
+            Err(_) => Err(Outage::Deadline),
+        }
     }
 
-    async fn ask(&self, claims: &[Claim], now_us: u64) -> RedisResult<Vec<u64>> {
-        loop {
-            let mut link = self.link.connection().await?;
-            match self.evaluate(&mut link, claims, now_us).await {
-                Err(error) if is_over(&error) => {
-                    self.link.forget();
-                    // A connection from before may have died unnoticed. If the script ran all the same, the request
-                    // is charged twice: too strict once, never too generous.
-                    if !link.reused {
-                        return Err(error);
-                    }
-                }
+    async fn ask(&self, demand: &Demand<'_>, now_us: u64) -> RedisResult<Outcome> {
+        if !self.nodes.is_cluster() {
+            match self.evaluate(demand, now_us).await {
+                Err(error) if is(&error, ServerErrorKind::CrossSlot) => self.nodes.found_cluster(),
                 answer => return answer,
             }
         }
+        let groups = slots::groups(demand.claims);
+        if groups.len() < 2 {
+            return self.evaluate(demand, now_us).await;
+        }
+        let mut parts: Vec<(Vec<usize>, Outcome)> = Vec::with_capacity(groups.len());
+        for members in groups {
+            let claims = chosen(demand.claims, &members);
+            let part = Demand {
+                claims: &claims,
+                ..*demand
+            };
+            match self.evaluate(&part, now_us).await {
+                Ok(outcome) => {
+                    let is_over = demand.operation == Operation::Take && !outcome.allowed;
+                    parts.push((members, outcome));
+                    if is_over {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    self.give_back(demand, &parts, now_us).await;
+                    return Err(error);
+                }
+            }
+        }
+        let joined = Outcome::joined(demand.operation, demand.claims.len(), &parts);
+        if !joined.allowed {
+            self.give_back(demand, &parts, now_us).await;
+        }
+        Ok(joined)
     }
 
-    async fn evaluate(
-        &self,
-        link: &mut Connection,
-        claims: &[Claim],
-        now_us: u64,
-    ) -> RedisResult<Vec<u64>> {
-        let connection = &mut link.connection;
-        let command = |name: &str, script: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(script);
-            let client_clock = self.refuses_time.load(Ordering::Relaxed);
-            add_arguments(&mut command, claims, now_us, client_clock);
-            command
-        };
-        let answer = command("EVALSHA", self.script.get_hash())
-            .query_async(connection)
-            .await;
-        match answer {
-            // EVAL rather than SCRIPT LOAD: one trip fewer, and it passes proxies that block SCRIPT.
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                command("EVAL", SCRIPT).query_async(connection).await
+    /// Undoes what some slots took. What cannot be undone stays taken: too strict, never too generous.
+    async fn give_back(&self, demand: &Demand<'_>, parts: &[(Vec<usize>, Outcome)], now_us: u64) {
+        for (members, outcome) in parts {
+            let charged = outcome.charged();
+            let members: Vec<usize> = members
+                .iter()
+                .zip(charged)
+                .filter_map(|(member, charged)| charged.then_some(*member))
+                .collect();
+            if members.is_empty() {
+                continue;
             }
-            answer => answer,
+            let undo = Demand {
+                operation: Operation::Refund {
+                    taken_at_us: Some(outcome.now_us),
+                },
+                claims: &chosen(demand.claims, &members),
+                lease: demand.lease,
+            };
+            if let Err(error) = self.evaluate(&undo, now_us).await {
+                reason(&error);
+            }
         }
     }
 
-    fn read(&self, numbers: &[u64], claims: usize) -> Option<Outcome> {
-        let [allowed, clock, now_us, arrivals_us @ ..] = numbers else {
-            return None;
+    /// One call, for claims of one slot (or any on a server of its own).
+    async fn evaluate(&self, demand: &Demand<'_>, now_us: u64) -> RedisResult<Outcome> {
+        let slot = || {
+            demand
+                .claims
+                .first()
+                .map_or(0, |claim| slots::slot(&claim.key))
         };
-        if *clock == 1 && !self.refuses_time.swap(true, Ordering::Relaxed) {
+        let mut link = self.nodes.of_slot(slot()).await;
+        let mut asking = false;
+        for _ in 0..MOST_ATTEMPTS {
+            let error = match self.attempt(&link, demand, now_us, asking).await {
+                Ok(numbers) => return self.read(&numbers, demand),
+                Err(Failed {
+                    retry: false,
+                    error,
+                }) => return Err(error),
+                Err(Failed { error, .. }) => error,
+            };
+            asking = is(&error, ServerErrorKind::Ask);
+            match error.redirect_node() {
+                Some((address, _)) if asking => link = self.nodes.at(address)?,
+                _ => {
+                    if is(&error, ServerErrorKind::TryAgain) {
+                        tokio::time::sleep(WHILE_KEYS_MOVE).await;
+                    }
+                    link = self.nodes.of_slot(slot()).await;
+                }
+            }
+        }
+        Err(std::io::Error::other("sent from node to node").into())
+    }
+
+    /// One attempt at one node. Whoever gives up waiting for it drops the connection: it may be dead.
+    async fn attempt(
+        &self,
+        link: &Link,
+        demand: &Demand<'_>,
+        now_us: u64,
+        asking: bool,
+    ) -> Result<Vec<u64>, Failed> {
+        let mut watch = Watch {
+            link,
+            nodes: &self.nodes,
+            is_over: true,
+        };
+        let Connection {
+            mut connection,
+            reused,
+        } = match link.connection().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                return Err(Failed {
+                    retry: false,
+                    error,
+                });
+            }
+        };
+        let client_clock = self.refuses_time.load(Ordering::Relaxed);
+        let command = self.script.by_hash(demand, now_us, client_clock);
+        let mut answer = send(&mut connection, command, asking).await;
+        if answer
+            .as_ref()
+            .is_err_and(|error| is(error, ServerErrorKind::NoScript))
+        {
+            let command = QuotaScript::in_full(demand, now_us, client_clock);
+            answer = send(&mut connection, command, asking).await;
+        }
+        watch.is_over = answer.as_ref().is_err_and(is_over);
+        answer.map_err(|error| {
+            let moved = is(&error, ServerErrorKind::Moved);
+            if moved {
+                self.nodes.found_cluster();
+            }
+            if is(&error, ServerErrorKind::ClusterDown) {
+                self.nodes.distrust();
+            }
+            let elsewhere =
+                moved || is(&error, ServerErrorKind::Ask) || is(&error, ServerErrorKind::TryAgain);
+            // A connection from before may have died unnoticed. If the script ran all the same, the request is charged
+            // twice: too strict once, never too generous.
+            let retry = elsewhere || (watch.is_over && reused);
+            Failed { retry, error }
+        })
+    }
+
+    fn read(&self, numbers: &[u64], demand: &Demand) -> RedisResult<Outcome> {
+        let answer = redis_script::read(numbers, demand);
+        let Answer {
+            outcome,
+            client_clock,
+        } = answer.ok_or((
+            ErrorKind::UnexpectedReturnType,
+            "not an answer of the script",
+        ))?;
+        if client_clock && !self.refuses_time.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "redis refuses TIME in scripts: this function's own clock is used from now on"
             );
         }
-        (arrivals_us.len() == claims).then(|| Outcome {
-            allowed: *allowed == 1,
-            now_us: *now_us,
-            arrivals_us: arrivals_us.to_vec(),
-        })
+        Ok(outcome)
     }
 }
 
-/// Keys and arguments as `gcra.lua` documents them.
-fn add_arguments(command: &mut Cmd, claims: &[Claim], now_us: u64, client_clock: bool) {
-    let mut keys: Vec<&str> = Vec::new();
-    let mut indexes = Vec::with_capacity(claims.len());
-    for claim in claims {
-        let index = keys.iter().position(|key| *key == claim.key);
-        indexes.push(index.unwrap_or(keys.len()) + 1);
-        if index.is_none() {
-            keys.push(&claim.key);
+/// A failed attempt, and whether another one may succeed.
+struct Failed {
+    retry: bool,
+    error: RedisError,
+}
+
+/// Drops a connection unless it has proven to be alive.
+struct Watch<'a> {
+    link: &'a Link,
+    nodes: &'a Nodes,
+    is_over: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            self.link.forget();
+            self.nodes.distrust();
         }
     }
-    command.arg(keys.len()).arg(keys);
-    command.arg(now_us).arg(u8::from(client_clock));
-    for (claim, index) in claims.iter().zip(indexes) {
-        command
-            .arg(index)
-            .arg(&claim.field)
-            .arg(claim.pace.tolerance_us())
-            .arg(claim.pace.charge_us(claim.cost));
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    command: Cmd,
+    asking: bool,
+) -> RedisResult<Vec<u64>> {
+    if !asking {
+        return command.query_async(connection).await;
     }
+    // In one write: ASKING holds for the next command of the connection.
+    let mut both = redis::pipe();
+    both.cmd("ASKING").ignore().add_command(command);
+    let (answer,): (Vec<u64>,) = both.query_async(connection).await?;
+    Ok(answer)
+}
+
+fn chosen(claims: &[Claim], members: &[usize]) -> Vec<Claim> {
+    let claims = members.iter().filter_map(|member| claims.get(*member));
+    claims.cloned().collect()
+}
+
+fn is(error: &RedisError, kind: ServerErrorKind) -> bool {
+    error.kind() == ErrorKind::Server(kind)
 }
 
 /// Whether the connection is of no more use: it broke, or its server has become a replica.
 fn is_over(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_unrecoverable_error()
-        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+    error.is_io_error() || error.is_unrecoverable_error() || is(error, ServerErrorKind::ReadOnly)
 }
 
 fn reason(error: &RedisError) -> Outage {

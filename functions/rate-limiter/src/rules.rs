@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::gcra::Pace;
+use crate::quota::Algorithm;
 
 /// More a second than one Redis can decide for one key anyway; keeps the rounding of the interval under 1%.
 const MOST_A_SECOND: u64 = 10_000;
@@ -59,19 +59,22 @@ pub struct RuleError {
 }
 
 impl Rule {
-    /// The rule's arithmetic. The interval is rounded up to whole microseconds: never more than the limit passes.
-    pub fn pace(&self) -> Pace {
-        Pace {
-            interval_us: (self.window_seconds * 1_000_000).div_ceil(self.limit),
+    /// How the rule limits. The interval is rounded up to whole microseconds: never more than the limit passes.
+    pub fn algorithm(&self) -> Algorithm {
+        Algorithm::Gcra {
+            interval_us: self.interval_us(),
             burst: self.burst,
         }
+    }
+
+    fn interval_us(&self) -> u64 {
+        (self.window_seconds * 1_000_000).div_ceil(self.limit)
     }
 
     /// The name of this rule's number in an identity's state. A changed rule starts anew: its old number would mean
     /// something else.
     pub fn field(&self) -> String {
-        let Pace { interval_us, burst } = self.pace();
-        format!("{}:{interval_us}:{burst}", self.name)
+        format!("{}:{}", self.name, self.algorithm().signature())
     }
 
     /// Whether the rule holds for a request. A condition on something unknown does not hold.
@@ -140,7 +143,7 @@ fn parse_rule(index: usize, value: &Value) -> Result<Rule, RuleError> {
         method: fields.text("method", "an HTTP method such as POST", is_method)?,
     };
     // A little slack: rounding the interval up may carry a burst of `limit` over the window.
-    if rule.pace().tolerance_us() > (LONGEST_SECONDS + 3600) * 1_000_000 {
+    if rule.interval_us().saturating_mul(rule.burst) > (LONGEST_SECONDS + 3600) * 1_000_000 {
         let found = format!("{}, burst={}", fields.rule, rule.burst);
         return Err(wrong(found, "a burst that comes back within 31 days"));
     }

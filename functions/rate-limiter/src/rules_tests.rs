@@ -10,11 +10,11 @@ fn one(rule: &Value) -> Result<Rule, RuleError> {
 fn a_rule_with_only_a_name_and_a_limit_counts_by_address_with_a_burst_of_the_limit() {
     let rule = one(&json!({"name": "default", "limit": 100, "window_seconds": 60})).unwrap();
     assert_eq!((rule.burst, rule.key.clone()), (100, KeyBy::ClientAddress));
-    let pace = Pace {
+    let algorithm = Algorithm::Gcra {
         interval_us: 600_000,
         burst: 100,
     };
-    assert_eq!(rule.pace(), pace);
+    assert_eq!(rule.algorithm(), algorithm);
     assert!(rule.matches(None, None));
 }
 
@@ -50,7 +50,7 @@ fn the_root_is_above_every_path() {
 #[test]
 fn an_interval_is_rounded_so_that_never_more_than_the_limit_passes() {
     let rule = one(&json!({"name": "seven", "limit": 7, "window_seconds": 60})).unwrap();
-    assert_eq!(rule.pace().interval_us, 8_571_429);
+    assert_eq!(rule.interval_us(), 8_571_429);
 }
 
 #[test]

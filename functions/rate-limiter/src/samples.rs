@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::config::OnOutage;
-use crate::gcra::{Claim, Outcome};
-use crate::limiter::{Decision, Ruling};
+use crate::gate::{Decision, Ruling};
+use crate::quota::{Algorithm, Claim, Operation, Outcome, Reading};
 use crate::redis_server::Outage;
 use crate::rules::{self, Rule};
 
@@ -53,17 +53,24 @@ fn decided<'r>(rules: &'r [Rule], allowed: bool, used_us: &[u64]) -> Decision<'r
     let now_us = 1_800_000_000_000_000;
     let claims: Vec<Claim> = rules
         .iter()
-        .map(|rule| Claim {
-            key: "someone".to_owned(),
-            field: rule.field(),
-            pace: rule.pace(),
-            cost: 1,
-        })
+        .map(|rule| Claim::new("someone", rule.field(), rule.algorithm(), 1))
         .collect();
+    let reading = |(claim, used): (&Claim, &u64)| {
+        let Algorithm::Gcra { interval_us, burst } = claim.algorithm else {
+            panic!("{claim:?}");
+        };
+        let full_at_us = now_us + used;
+        Some(Reading {
+            used: 0,
+            room_at_us: (full_at_us + interval_us - burst * interval_us).max(now_us),
+            full_at_us,
+        })
+    };
     let outcome = Outcome {
+        operation: Operation::Take,
         allowed,
         now_us,
-        arrivals_us: used_us.iter().map(|used| now_us + used).collect(),
+        readings: claims.iter().zip(used_us).map(reading).collect(),
     };
     let standings = outcome.standings(&claims);
     Decision {
@@ -75,7 +82,7 @@ fn decided<'r>(rules: &'r [Rule], allowed: bool, used_us: &[u64]) -> Decision<'r
             .map(|(rule, standing)| Ruling {
                 rule,
                 missing_identity: false,
-                standing: Some(standing),
+                standing,
             })
             .collect(),
     }

@@ -15,6 +15,8 @@ mod detect;
 mod detector;
 #[path = "../flow-logs/contenders/mod.rs"]
 mod flow_logs;
+#[path = "../limiter/contenders/mod.rs"]
+mod limiter;
 mod serve;
 #[path = "../../../functions/nat-cost-detector/src/tell/text.rs"]
 #[expect(
@@ -50,6 +52,7 @@ fn run(arguments: &[String]) -> io::Result<()> {
             consumer::run(name, Path::new(event), flow_log_format)
         }
         [name, arguments @ ..] if name.starts_with("detector") => detector::run(name, arguments),
+        [name, ..] if name.starts_with("limiter") => limiter::run(arguments),
         [name, files @ ..] if name.starts_with("flow-logs") => flow_logs::run(name, files),
         _ => Err(io::Error::other("usage: contender <name> <input>...")),
     }

@@ -25,7 +25,7 @@ pub(crate) fn serve<T>(
 }
 
 /// CPU time of this process, all threads together.
-fn cpu_ms() -> f64 {
+pub(crate) fn cpu_ms() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let milliseconds = time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6;

@@ -15,6 +15,8 @@ mod contender;
 mod detector;
 #[path = "../flow-logs/mod.rs"]
 mod flow_logs;
+#[path = "../limiter/mod.rs"]
+mod limiter;
 #[path = "../remediator/mod.rs"]
 mod remediator;
 mod report;
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 
 use report::{Error, Report};
 
-const USAGE: &str = "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs | remediator";
+const USAGE: &str = "usage: bench all | attribution | cold-start [function...] | consumer | detector | flow-logs | limiter | remediator";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -50,6 +52,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
             holds &= publish(&consumer::run().await?)?;
             holds &= publish(&detector::run().await?)?;
             holds &= publish(&flow_logs::run().await?)?;
+            holds &= publish(&limiter::run().await?)?;
             holds &= publish(&remediator::run().await?)?;
             Ok(holds)
         }
@@ -58,6 +61,7 @@ async fn run(arguments: &[String]) -> Result<bool, Error> {
         ["attribution"] => publish(&attribution::run()?),
         ["detector"] => publish(&detector::run().await?),
         ["flow-logs"] => publish(&flow_logs::run().await?),
+        ["limiter"] => publish(&limiter::run().await?),
         ["remediator"] => publish(&remediator::run().await?),
         _ => Err(Error::Usage(USAGE.to_owned())),
     }

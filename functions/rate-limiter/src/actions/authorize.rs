@@ -9,16 +9,16 @@ use serde_json::{Map, Value, json};
 use crate::address;
 use crate::config::AuthorizerDeny;
 use crate::error::RequestError;
+use crate::gate::{Decision, Gate, Question};
 use crate::headers;
 use crate::http_event::{header, text};
 use crate::identity::Caller;
-use crate::limiter::{Decision, Limiter, Question};
 use jiff::Timestamp;
 
 /// Answers an authorizer event.
 pub async fn authorize(
     event: &Value,
-    limiter: &Limiter,
+    limiter: &Gate,
     deny: AuthorizerDeny,
     now: Timestamp,
 ) -> Result<Value, RequestError> {

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::error::RequestError;
+use crate::gate::{Decision, Gate, Question, Ruling};
 use crate::headers;
 use crate::identity::Caller;
-use crate::limiter::{Decision, Limiter, Question, Ruling};
 
 const FIELDS: [&str; 6] = ["action", "key", "cost", "rule", "method", "path"];
 
 /// Answers a direct call.
 pub async fn check(
     event: &Map<String, Value>,
-    limiter: &Limiter,
+    limiter: &Gate,
     now: Timestamp,
 ) -> Result<Value, RequestError> {
     Ok(reply(&limiter.decide(&question(event)?, now).await?))

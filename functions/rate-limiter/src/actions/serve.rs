@@ -10,17 +10,17 @@ use serde_json::{Map, Value, json};
 use crate::actions::check;
 use crate::address;
 use crate::error::RequestError;
+use crate::gate::{Decision, Gate, Question};
 use crate::headers;
 use crate::http_event::{header, text};
 use crate::identity::Caller;
-use crate::limiter::{Decision, Limiter, Question};
 
 const PROBLEM_TYPES: &str = "https://iana.org/assignments/http-problem-types";
 
 /// Answers a load balancer's event; `trusted_hops` proxies appended to `x-forwarded-for`.
 pub async fn serve(
     event: &Value,
-    limiter: &Limiter,
+    limiter: &Gate,
     trusted_hops: usize,
     now: Timestamp,
 ) -> Result<Value, RequestError> {

@@ -2,7 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail loudly, too")]
 
+mod cluster;
+mod faults;
+mod histories;
+mod nodes;
 mod outage;
+mod proxy;
 mod requests;
 mod script;
 mod server;

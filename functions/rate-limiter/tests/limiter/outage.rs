@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rate_limiter::App;
 use rate_limiter::config::Config;
-use rate_limiter::gcra::{Claim, Pace};
+use rate_limiter::quota::{Algorithm, Claim, Demand, Outcome};
 use rate_limiter::redis_server::{Outage, RedisServer, locate};
 use serde_json::{Value, json};
 use tollkeeper::settings::Settings;
@@ -41,16 +41,15 @@ fn nowhere() -> String {
 }
 
 fn claim() -> [Claim; 1] {
-    let pace = Pace {
+    let algorithm = Algorithm::Gcra {
         interval_us: 100_000_000,
         burst: 100,
     };
-    [Claim {
-        key: "a".to_owned(),
-        field: "rule".to_owned(),
-        pace,
-        cost: 1,
-    }]
+    [Claim::new("a", "rule", algorithm, 1)]
+}
+
+async fn take(redis: &RedisServer) -> Result<Outcome, Outage> {
+    redis.decide(&Demand::take(&claim()), 0).await
 }
 
 #[tokio::test]
@@ -108,7 +107,7 @@ async fn a_frozen_redis_costs_no_more_than_the_deadline_and_is_used_again_afterw
     let deadline = Duration::from_millis(200);
     let redis = RedisServer::new(locate(&server.url()).unwrap(), deadline);
     let until = Instant::now() + Duration::from_secs(10);
-    while redis.decide(&claim(), 0).await.is_err() {
+    while take(&redis).await.is_err() {
         assert!(
             Instant::now() < until,
             "a running redis-server decides nothing"
@@ -117,14 +116,14 @@ async fn a_frozen_redis_costs_no_more_than_the_deadline_and_is_used_again_afterw
     server.signal("STOP");
     for _ in 0..3 {
         let started = Instant::now();
-        let outcome = redis.decide(&claim(), 0).await;
+        let outcome = take(&redis).await;
         let took = started.elapsed();
         assert_eq!(outcome, Err(Outage::Deadline));
         assert!(took >= deadline && took < deadline * 5, "{took:?}");
     }
     server.signal("CONT");
     let until = Instant::now() + Duration::from_secs(10);
-    while let Err(outage) = redis.decide(&claim(), 0).await {
+    while let Err(outage) = take(&redis).await {
         assert!(Instant::now() < until, "still {outage}");
     }
 }
@@ -134,7 +133,7 @@ async fn a_wrong_password_is_a_refusal() {
     let server = Server::start();
     let url = server.url().replace("127", "nobody:secret@127");
     let redis = RedisServer::new(locate(&url).unwrap(), Duration::from_secs(5));
-    assert_eq!(redis.decide(&claim(), 0).await, Err(Outage::Refused));
+    assert_eq!(take(&redis).await, Err(Outage::Refused));
 }
 
 #[tokio::test]
@@ -145,10 +144,7 @@ async fn a_foreign_value_under_our_key_is_a_refusal_and_stays_untouched() {
         .arg(&["a", "field", "1"])
         .query(&mut connection)
         .unwrap();
-    assert_eq!(
-        server.adapter().decide(&claim(), 0).await,
-        Err(Outage::Refused)
-    );
+    assert_eq!(take(&server.adapter()).await, Err(Outage::Refused));
     let kind: String = redis::cmd("TYPE").arg("a").query(&mut connection).unwrap();
     assert_eq!(kind, "hash");
 }
@@ -158,7 +154,7 @@ async fn tls_towards_a_server_that_speaks_none_is_an_outage() {
     let server = Server::start();
     let url = server.url().replace("redis://", "rediss://");
     let redis = RedisServer::new(locate(&url).unwrap(), Duration::from_secs(5));
-    let outcome = redis.decide(&claim(), 0).await;
+    let outcome = take(&redis).await;
     assert!(
         matches!(outcome, Err(Outage::Unreachable | Outage::Deadline)),
         "{outcome:?}"

@@ -10,14 +10,35 @@ const READY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Server {
     port: u16,
+    /// The port on which the nodes of a cluster talk; `None` for a server of its own.
+    bus: Option<u16>,
     process: Child,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::launched(free_port(), None)
+    }
+
+    /// A node of a cluster that knows no other yet and has no slots.
+    pub(crate) fn start_node() -> Self {
         let port = free_port();
-        let process = launch(port);
-        Self { port, process }
+        // Of an earlier node at this port.
+        let _ = std::fs::remove_file(node_file(port));
+        Self::launched(port, Some(free_port()))
+    }
+
+    fn launched(port: u16, bus: Option<u16>) -> Self {
+        let process = launch(port, bus);
+        Self { port, bus, process }
+    }
+
+    pub(crate) fn bus(&self) -> u16 {
+        self.bus.expect("a node of a cluster")
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -31,8 +52,51 @@ impl Server {
 
     /// A connection of the test's own.
     pub(crate) fn connection(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).expect("a right URL");
-        client.get_connection().expect("a running redis-server")
+        connect(&self.url())
+    }
+
+    /// Adds the user `clockless`, who may not ask for the time: the script runs on the clock that it is told.
+    pub(crate) fn allow_clockless(&self) {
+        let user = [
+            "SETUSER",
+            "clockless",
+            "on",
+            ">secret",
+            "~*",
+            "+@all",
+            "-time",
+        ];
+        let _: () = redis::cmd("ACL")
+            .arg(&user)
+            .query(&mut self.connection())
+            .expect("a new user");
+    }
+
+    pub(crate) fn adapter_as(&self, user: &str) -> RedisServer {
+        adapter(&self.url_as(user))
+    }
+
+    pub(crate) fn connection_as(&self, user: &str) -> redis::Connection {
+        connect(&self.url_as(user))
+    }
+
+    fn url_as(&self, user: &str) -> String {
+        self.url().replace("127", &format!("{user}:secret@127"))
+    }
+
+    /// Keys that never expire: there must be none, ever.
+    pub(crate) fn immortal_keys(&self) -> Vec<String> {
+        redis::cmd("EVAL")
+            .arg(
+                "local immortal = {} \
+                 for _, key in ipairs(redis.call('KEYS', '*')) do \
+                   if redis.call('PTTL', key) == -1 then immortal[#immortal + 1] = key end \
+                 end \
+                 return immortal",
+            )
+            .arg(0)
+            .query(&mut self.connection())
+            .expect("a look at all keys")
     }
 
     pub(crate) fn kill(&mut self) {
@@ -43,7 +107,7 @@ impl Server {
     /// An empty server at the same address.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.process = launch(self.port);
+        self.process = launch(self.port, self.bus);
     }
 
     /// Freezes the server (`STOP`) or lets it go on (`CONT`): connections stay open.
@@ -72,14 +136,38 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn launch(port: u16) -> Child {
+fn connect(url: &str) -> redis::Connection {
+    let client = redis::Client::open(url).expect("a right URL");
+    client.get_connection().expect("a running redis-server")
+}
+
+/// Who a node is and which slots it has.
+fn node_file(port: u16) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("node-{port}.conf"))
+}
+
+fn launch(port: u16, bus: Option<u16>) -> Child {
     #[expect(
         clippy::disallowed_methods,
         reason = "the test's own setting: where redis-server is"
     )]
     let program = std::env::var("TOLLKEEPER_REDIS_SERVER").unwrap_or("redis-server".to_owned());
     let port_text = port.to_string();
-    let mut process = Command::new(&program)
+    let mut command = Command::new(&program);
+    if let Some(bus) = bus {
+        // Without its own port the bus is at port + 10000, which may be taken or beyond the last port.
+        command
+            .args([
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus.to_string(),
+            ])
+            .args(["--cluster-announce-ip", "127.0.0.1"])
+            .arg("--cluster-config-file")
+            .arg(node_file(port));
+    }
+    let mut process = command
         .args(["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--dir", env!("CARGO_TARGET_TMPDIR")])
         .stdout(Stdio::null())

@@ -115,7 +115,8 @@ async fn without_redis(
 
 async fn outage(paper: &mut Paper, limiter: &Function, what: &str) -> Result<(), Failure> {
     let began = Instant::now();
-    let verdict = ask(limiter, &authorizer(RUNAWAY)).await?;
+    // Of the runaway client the limiter knows without Redis that it is over its limit.
+    let verdict = ask(limiter, &authorizer(NEIGHBOUR)).await?;
     let (took, context) = (began.elapsed(), &verdict["context"]);
     let reason = context["outage"].as_str().unwrap_or_default();
     paper.check(
