@@ -24,7 +24,7 @@ NOT_GIVEN = {
     "LAMBDA_TASK_ROOT": "set by Lambda",
     "AWS_LAMBDA_FUNCTION_NAME": "set by Lambda",
 }
-SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|EPOCHS|REWINDS|ACCOUNTS|REGIONS)"')
+SETTING = re.compile(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|RULES|SHADOW|EPOCHS|REWINDS|ACCOUNTS|REGIONS)"')
 
 
 def product_code(path):
