@@ -70,6 +70,7 @@ OPTIONS = {
         "alb": {"Limiter": "alb"},
         "http-api of one's own": {"Limiter": "http-api", "LimiterHttpApiId": "abc123"},
         "http-api made": {"Limiter": "http-api", "LimiterBackendUrl": "https://backend.example.com"},
+        "rest-api of one's own": {"Limiter": "rest-api", "LimiterRestApiId": "abc123"},
     },
     "redis": {
         "none": {},
@@ -82,6 +83,18 @@ OPTIONS = {
             "LimiterRedisUrl": "redis://redis:6379", "LimiterOnOutage": "open", "LimiterSubnets": "{subnet_a}",
             "LimiterNetwork": "create", "LimiterRedisSecurityGroup": "{group}", **NETWORK,
         },
+        "endpoint and secret": {
+            "LimiterRedisEndpoint": "redis:6379", "LimiterOnOutage": "open",
+            "LimiterRedisSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:redis-abcdef",
+        },
+        "endpoint and IAM": {
+            "LimiterRedisEndpoint": "redis:6379", "LimiterOnOutage": "open", "LimiterRedisIamUser": "limiter",
+            "LimiterRedisCacheName": "cache",
+        },
+        "endpoint and IAM, serverless": {
+            "LimiterRedisEndpoint": "redis:6379", "LimiterOnOutage": "open", "LimiterRedisIamUser": "limiter",
+            "LimiterRedisCacheName": "cache", "LimiterRedisServerless": "true",
+        },
         "cache": {"LimiterCache": "elasticache", "LimiterOnOutage": "closed", "LimiterSubnets": "{subnet_a},{subnet_b}", **NETWORK},
     },
     "limiter's endpoints": {
@@ -89,6 +102,7 @@ OPTIONS = {
         "made": {"LimiterEndpoints": "create"},
         "made, prefix list known": {"LimiterEndpoints": "create", "LimiterDynamoDbPrefixList": "pl-12345678"},
     },
+    "overrides": {"none": {}, "table": {"LimiterOverrides": "create"}},
     "limiter's reservation": {"none": {}, "some": {"LimiterReservedConcurrency": "50"}},
     "gateway endpoints": {
         "none": {},

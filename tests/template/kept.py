@@ -7,6 +7,7 @@ KEPT = {
     "Ledger": "incidents, approvals and the journal: what was changed in the network, and how to undo it",
     "KafkaArchiveBucket": "the only copy of what Kafka has forgotten",
     "KafkaFailuresBucket": "records that were counted nowhere yet",
+    "RateLimiterOverrides": "people write it",
     "KafkaConsumerVersion": "stays for going back by hand; goes with its function",
     "RateLimiterVersion": "stays for going back by hand; goes with its function",
 }

@@ -108,6 +108,7 @@ PLATFORM = {
             ],
             INTERFACES,
         ),
+        "elasticache:Connect": "ElastiCache asks IAM when the limiter logs in with a token that it signed",
     },
 }
 

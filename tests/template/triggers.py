@@ -19,6 +19,9 @@ NO_EVENTS = re.compile(r"\.(reply|items)\.json$|^contracts/|^kafka-consumer/few-
 WITHOUT_TRIGGER = {
     "kafka-consumer/not-kafka.json": "somebody else's mapping; it is refused",
     "nat-cost-detector/rule-runs-the-night.json": "a rule of your own in the schedule's place",
+    "rate-limiter/function-url-request.json": "a function URL of your own",
+    "rate-limiter/http-api-proxy-request.json": "a route of your own HTTP API, with the limiter as its integration",
+    "rate-limiter/rest-proxy-request.json": "a method of your own REST API, with the limiter as its integration",
 }
 
 

@@ -50,7 +50,7 @@ ACCEPTED = {
     "CKV_AWS_120": ("answers of an API behind a limiter are not cached without being asked to", ["Stage"]),
     "CKV_AWS_149": ("encrypted with AWS's key of the account; CloudFormation alone reads it", ["OriginSecret"]),
     "CKV_AWS_174": ("CloudFront's own certificate decides; a host name of one's own comes with its certificate", ["Distribution"]),
-    "CKV_AWS_119": ("encrypted with AWS's key of the account; no other account reads the tables", ["Ledger", "Rollups"]),
+    "CKV_AWS_119": ("encrypted with AWS's key of the account; no other account reads the tables", ["Ledger", "Rollups", "RateLimiterOverrides"]),
 }
 
 

@@ -1,14 +1,19 @@
 //! The settings of this function, read once at start.
 
-use std::num::NonZeroUsize;
+mod redis;
+
+use std::fmt::Write;
 use std::time::Duration;
 
 use tollkeeper::settings::{SettingError, Settings, wrong};
 
+use crate::aws::Aws;
 use crate::breaker;
 use crate::limiter::Policy;
-use crate::redis_server::{self, Location};
-use crate::rules::{self, Rule};
+use crate::overrides::{Overrides, OverridesTable};
+use crate::redis_server::Location;
+use crate::rules::{self, Document};
+use crate::upstream::Target;
 
 /// What happens to requests while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,64 +46,75 @@ pub enum AuthorizerDeny {
     Forbid,
 }
 
+/// How requests that come over HTTP are read and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// How API Gateway is told of a denial (HTTP APIs).
+    pub authorizer_deny: AuthorizerDeny,
+    /// Proxies in front of the function that append to `x-forwarded-for`: 1 is the load balancer or API alone.
+    pub trusted_hops: usize,
+    /// Whether answers carry `X-RateLimit-*`, too.
+    pub x_ratelimit_headers: bool,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            authorizer_deny: AuthorizerDeny::Context,
+            trusted_hops: 1,
+            x_ratelimit_headers: false,
+        }
+    }
+}
+
 /// The settings.
 #[derive(Debug)]
 pub struct Config {
-    /// Where Redis is.
+    /// Where Redis is, and how to log in.
     pub redis: Location,
-    /// The limits.
-    pub rules: Vec<Rule>,
+    /// The limits and lists.
+    pub document: Document,
     /// What happens beside what Redis says; while it is away: no default.
     pub policy: Policy,
-    /// Proxies in front of the function that append to `x-forwarded-for`: 1 is the load balancer alone.
-    pub trusted_hops: NonZeroUsize,
     /// How long a request waits for Redis, connecting included.
     pub redis_deadline: Duration,
-    /// How API Gateway is told of a denial.
-    pub authorizer_deny: AuthorizerDeny,
+    /// Whether nothing is denied at all: everything is only counted and reported.
+    pub shadow: bool,
+    /// How requests that come over HTTP are read and answered.
+    pub http: HttpSettings,
+    /// Where limits and lists that change are read from.
+    pub overrides: Option<Overrides>,
+    /// Where allowed requests are passed on to.
+    pub upstream: Option<Target>,
 }
 
 impl Config {
     /// Reads and validates all settings.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
-        let modes = [OnOutage::Open, OnOutage::Closed, OnOutage::Local];
-        let modes = modes.map(|mode| (mode.as_str(), mode));
-        let denials = [
-            ("context", AuthorizerDeny::Context),
-            ("forbid", AuthorizerDeny::Forbid),
-        ];
-        let hops = settings.within("TRUSTED_HOPS", 1, 1, 10)?;
+        let aws = Aws::default();
         let deadline_ms = settings.within("REDIS_DEADLINE_MS", 80, 5, 5_000)?;
         Ok(Self {
-            redis: redis(settings)?,
-            rules: rules(settings)?,
-            policy: Policy {
-                on_outage: settings.choice("ON_OUTAGE", None, &modes)?,
-                local_share_percent: settings.within("LOCAL_SHARE_PERCENT", 10, 1, 100)?,
-                denials_for: Duration::from_secs(settings.within(
-                    "DENIAL_CACHE_SECONDS",
-                    2,
-                    0,
-                    60,
-                )?),
-                breaker: breaker(settings)?,
-            },
-            trusted_hops: NonZeroUsize::new(hops).unwrap_or(NonZeroUsize::MIN),
+            redis: redis::read(settings, &aws)?,
+            document: document(settings)?,
+            policy: policy(settings)?,
             redis_deadline: Duration::from_millis(deadline_ms),
-            authorizer_deny: settings.choice(
-                "AUTHORIZER_DENY",
-                Some(AuthorizerDeny::Context),
-                &denials,
-            )?,
+            shadow: settings.choice("SHADOW", Some(false), &[("rules", false), ("all", true)])?,
+            http: http(settings)?,
+            overrides: overrides(settings, &aws)?,
+            upstream: upstream(settings)?,
         })
     }
 }
 
-/// The URL may carry a password: no error shows it.
-fn redis(settings: &Settings) -> Result<Location, SettingError> {
-    let expected = "redis://[user:password@]host[:port] or rediss://... (TLS)";
-    let url = settings.required_text("REDIS_URL", expected)?;
-    redis_server::locate(&url).ok_or_else(|| wrong("REDIS_URL", "(hidden)", expected))
+fn policy(settings: &Settings) -> Result<Policy, SettingError> {
+    let modes = [OnOutage::Open, OnOutage::Closed, OnOutage::Local];
+    let modes = modes.map(|mode| (mode.as_str(), mode));
+    Ok(Policy {
+        on_outage: settings.choice("ON_OUTAGE", None, &modes)?,
+        local_share_percent: settings.within("LOCAL_SHARE_PERCENT", 10, 1, 100)?,
+        denials_for: Duration::from_secs(settings.within("DENIAL_CACHE_SECONDS", 2, 0, 60)?),
+        breaker: breaker(settings)?,
+    })
 }
 
 fn breaker(settings: &Settings) -> Result<breaker::Settings, SettingError> {
@@ -112,9 +128,58 @@ fn breaker(settings: &Settings) -> Result<breaker::Settings, SettingError> {
     })
 }
 
-fn rules(settings: &Settings) -> Result<Vec<Rule>, SettingError> {
+fn http(settings: &Settings) -> Result<HttpSettings, SettingError> {
+    let denials = [
+        ("context", AuthorizerDeny::Context),
+        ("forbid", AuthorizerDeny::Forbid),
+    ];
+    let default = HttpSettings::default();
+    Ok(HttpSettings {
+        authorizer_deny: settings.choice(
+            "AUTHORIZER_DENY",
+            Some(default.authorizer_deny),
+            &denials,
+        )?,
+        trusted_hops: settings.within("TRUSTED_HOPS", default.trusted_hops, 1, 10)?,
+        x_ratelimit_headers: settings.flag("X_RATELIMIT_HEADERS", default.x_ratelimit_headers)?,
+    })
+}
+
+/// All that is wrong with the document is said at once.
+fn document(settings: &Settings) -> Result<Document, SettingError> {
     let document = settings.required_text("RULES", "a JSON document with rules")?;
-    rules::parse(&document).map_err(|error| wrong("RULES", &error.found, &error.expected))
+    rules::parse(&document).map_err(|problems| {
+        let mut problems = problems.into_iter();
+        let first = problems.next();
+        let (found, mut expected) =
+            first.map_or_else(Default::default, |first| (first.found, first.expected));
+        for problem in problems {
+            let _ = write!(expected, "; {problem}");
+        }
+        wrong("RULES", &found, &expected)
+    })
+}
+
+fn overrides(settings: &Settings, aws: &Aws) -> Result<Option<Overrides>, SettingError> {
+    let seconds = settings.within("OVERRIDES_REFRESH_SECONDS", 30, 1, 3_600)?;
+    let table = settings.text("OVERRIDES_TABLE");
+    Ok(table.map(|name| Overrides {
+        table: OverridesTable::new(aws.clone(), name),
+        refresh: Duration::from_secs(seconds),
+    }))
+}
+
+fn upstream(settings: &Settings) -> Result<Option<Target>, SettingError> {
+    let timeout_ms = settings.within("UPSTREAM_TIMEOUT_MS", 5_000, 50, 60_000)?;
+    let Some(url) = settings.text("UPSTREAM_URL") else {
+        return Ok(None);
+    };
+    let target = Target::parse(&url, Duration::from_millis(timeout_ms));
+    let expected = "http(s)://host[:port][/path], without user and query";
+    let shown = if url.contains('@') { "(hidden)" } else { &url };
+    target
+        .map(Some)
+        .ok_or_else(|| wrong("UPSTREAM_URL", shown, expected))
 }
 
 #[cfg(test)]
@@ -139,9 +204,9 @@ mod tests {
     #[test]
     fn the_settings_that_are_not_dangerous_have_defaults() {
         let config = with("UNRELATED", "1").unwrap();
-        assert_eq!(config.trusted_hops.get(), 1);
+        assert_eq!(config.http, HttpSettings::default());
         assert_eq!(config.redis_deadline, Duration::from_millis(80));
-        assert_eq!(config.authorizer_deny, AuthorizerDeny::Context);
+        assert!(!config.shadow && config.overrides.is_none() && config.upstream.is_none());
         assert_eq!(config.policy.local_share_percent, 10);
         assert_eq!(config.policy.denials_for, Duration::from_secs(2));
         let breaker = breaker::Settings {
@@ -161,8 +226,16 @@ mod tests {
             ("RULES", ""),
             (
                 "RULES",
-                r#"{"rules":[{"name":"a","limit":0,"window_seconds":60}]}"#,
+                r#"{"rules":[{"name":"a","limit":0,"window_seconds":60},{"name":"b","limit":1,"window_second":60}]}"#,
             ),
+            ("REDIS_ENDPOINT", "cache.internal"),
+            ("REDIS_SECRET", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:redis"),
+            ("SHADOW", "true"),
+            ("OVERRIDES_REFRESH_SECONDS", "0"),
+            ("UPSTREAM_URL", "https://user:s3cret@orders.internal"),
+            ("UPSTREAM_URL", "orders.internal"),
+            ("UPSTREAM_TIMEOUT_MS", "1"),
+            ("X_RATELIMIT_HEADERS", "yes"),
             ("ON_OUTAGE", ""),
             ("ON_OUTAGE", "opne"),
             ("TRUSTED_HOPS", "0"),
@@ -182,7 +255,15 @@ mod tests {
         REDIS_URL=`(hidden)` is wrong: expected redis://[user:password@]host[:port] or rediss://... (TLS)
         REDIS_URL=`(hidden)` is wrong: expected redis://[user:password@]host[:port] or rediss://... (TLS)
         RULES is not set: expected a JSON document with rules
-        RULES=`rule a, limit=0` is wrong: expected a whole number from 1 to 600000
+        RULES=`rule a, limit=0` is wrong: expected a whole number from 1 to 600000; rule b, field `window_second`: expected only name, limits, key, path, method, route, header, claim, api_key, client_address, cost, shadow, limit, window_seconds, burst, algorithm, strict, max_in_flight, lease_seconds, overrides; rule b, window_seconds is missing: expected a whole number from 1 to 2678400
+        REDIS_ENDPOINT=`cache.internal` is wrong: expected either REDIS_URL or REDIS_ENDPOINT
+        REDIS_ENDPOINT is not set: expected host[:port] (TLS), rediss://host[:port] or redis://host[:port], without a user
+        SHADOW=`true` is wrong: expected one of rules, all
+        OVERRIDES_REFRESH_SECONDS=`0` is wrong: expected a number from 1 to 3600
+        UPSTREAM_URL=`(hidden)` is wrong: expected http(s)://host[:port][/path], without user and query
+        UPSTREAM_URL=`orders.internal` is wrong: expected http(s)://host[:port][/path], without user and query
+        UPSTREAM_TIMEOUT_MS=`1` is wrong: expected a number from 50 to 60000
+        X_RATELIMIT_HEADERS=`yes` is wrong: expected true or false
         ON_OUTAGE is not set: expected one of open, closed, local
         ON_OUTAGE=`opne` is wrong: expected one of open, closed, local
         TRUSTED_HOPS=`0` is wrong: expected a number from 1 to 10

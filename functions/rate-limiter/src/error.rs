@@ -13,8 +13,8 @@ pub enum RequestError {
         /// What was expected.
         expected: String,
     },
-    /// A direct call for something else than a check.
-    #[error("unknown action `{0}`: expected check")]
+    /// A direct call for something that this function does not do.
+    #[error("unknown action `{0}`: expected check, peek, refund, reset or release")]
     UnknownAction(String),
     /// A direct check against a rule that does not exist.
     #[error("unknown rule `{rule}`: expected one of {known}")]

@@ -1,186 +1,183 @@
-//! One decision for one request: which rules hold, whose quotas they use, and what comes of that.
+//! One decision for one request: what the lists say, which limits hold, what Redis says of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tollkeeper::telemetry::{Metrics, Unit};
 
-use crate::config::OnOutage;
+use crate::decision::{Decision, Ruling};
 use crate::error::RequestError;
-use crate::identity::{self, Caller};
-use crate::limiter::Limiter;
-use crate::quota::{Claim, Demand, Standing};
+use crate::limiter::{Limiter, Verdict};
+use crate::matching::{Applied, Question, applied};
+use crate::overrides::{Live, Loaded, Overrides};
+use crate::quota::{Claim, Demand, Operation};
 use crate::redis_server::Outage;
-use crate::rules::Rule;
+use crate::rules::{Document, Listed};
+use crate::tally::Tally;
 
-/// What is asked.
-pub struct Question<'a> {
-    /// Who asks.
-    pub caller: Caller<'a>,
-    /// HTTP method, if known.
-    pub method: Option<&'a str>,
-    /// Path, if known.
-    pub path: Option<&'a str>,
-    /// Only this rule, whatever its conditions; `None`: all that hold.
-    pub rule: Option<&'a str>,
-    /// Units of quota that the request costs.
-    pub cost: u64,
-}
-
-/// The answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision<'r> {
-    /// Whether the request may pass.
-    pub allowed: bool,
-    /// One for each rule that holds.
-    pub rulings: Vec<Ruling<'r>>,
-    /// Set when Redis did not decide: why, and what was done instead.
-    pub outage: Option<(Outage, OnOutage)>,
-}
-
-/// One rule's part of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling<'r> {
-    /// The rule.
-    pub rule: &'r Rule,
-    /// Whether the request did not say who it is, and so used the quota of all who do not.
-    pub missing_identity: bool,
-    /// Where the client stands; `None`: nobody knows, because Redis is away.
-    pub standing: Option<Standing>,
-}
-
-/// Rules, and the limiter that decides by them.
+/// Rules, lists and the limiter that decides by them.
 pub struct Gate {
-    rules: Vec<Rule>,
+    document: Arc<Document>,
+    live: Live,
     limiter: Limiter,
+    /// Nothing is denied, everything is reported.
+    shadow: bool,
+    tally: Mutex<Tally>,
+    leases: LeaseNames,
 }
 
 impl Gate {
-    /// A gate.
-    pub fn new(rules: Vec<Rule>, limiter: Limiter) -> Self {
-        Self { rules, limiter }
+    /// A gate; with `shadow` it only watches.
+    pub fn new(
+        document: Document,
+        overrides: Option<Overrides>,
+        limiter: Limiter,
+        shadow: bool,
+    ) -> Self {
+        let document = Arc::new(document);
+        Self {
+            live: Live::new(document.clone(), overrides),
+            document,
+            limiter,
+            shadow,
+            tally: Mutex::new(Tally::default()),
+            leases: LeaseNames::new(fastrand::u64(..)),
+        }
     }
 
     /// Decides, charges what was granted, and counts it in the metrics.
-    pub async fn decide(
+    pub async fn take(
         &self,
         question: &Question<'_>,
         now: Timestamp,
     ) -> Result<Decision<'_>, RequestError> {
-        let rules = select(&self.rules, question)?;
-        let identities: Vec<_> = rules
-            .iter()
-            .map(|rule| identity::of(&rule.key, &question.caller))
-            .collect();
-        let claims: Vec<Claim> = rules
-            .iter()
-            .zip(&identities)
-            .map(|(rule, identity)| {
-                Claim::new(
-                    identity.key.clone(),
-                    rule.field(),
-                    rule.algorithm(),
-                    question.cost,
-                )
-            })
-            .collect();
+        let loaded = self.live.current(now).await;
         let started = Instant::now();
-        let verdict = self.limiter.ask(&Demand::take(&claims), now).await;
-        let rulings = rules.iter().zip(&identities).enumerate();
-        let decision = Decision {
-            allowed: verdict.allowed,
-            outage: verdict.outage,
-            rulings: rulings
-                .map(|(index, (rule, identity))| Ruling {
-                    rule,
-                    missing_identity: identity.missing,
-                    standing: verdict.standings.get(index).copied().flatten(),
-                })
-                .collect(),
-        };
-        for metrics in decision.metrics(started.elapsed()) {
-            metrics.emit(now);
-        }
+        let decision = self.decide(question, &loaded, Operation::Take, now).await?;
+        let spared = matches!(decision.outage, Some((Outage::BreakerOpen, _)));
+        let asked = !decision.from_cache && !decision.rulings.is_empty() && !spared;
+        self.count(&decision, asked.then(|| started.elapsed()), now);
         Ok(decision)
     }
-}
 
-/// The rules that hold for a question.
-fn select<'r>(rules: &'r [Rule], question: &Question) -> Result<Vec<&'r Rule>, RequestError> {
-    let selected: Vec<&Rule> = match question.rule {
-        None => rules
-            .iter()
-            .filter(|rule| rule.matches(question.method, question.path))
-            .collect(),
-        Some(name) => {
-            let rule = rules.iter().find(|rule| rule.name == name);
-            vec![rule.ok_or_else(|| RequestError::UnknownRule {
-                rule: name.to_owned(),
-                known: names(rules.iter()),
-            })?]
+    /// What a take would answer; changes nothing and counts nowhere.
+    pub async fn peek(
+        &self,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<Decision<'_>, RequestError> {
+        let loaded = self.live.current(now).await;
+        self.decide(question, &loaded, Operation::Peek, now).await
+    }
+
+    /// Gives back or forgets. `lease` is the one to end, for [`Operation::Release`].
+    pub async fn undo(
+        &self,
+        operation: Operation,
+        question: &Question<'_>,
+        lease: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decision<'_>, RequestError> {
+        let loaded = self.live.current(now).await;
+        self.ask(question, &loaded, operation, lease, now).await
+    }
+
+    /// Lists first, then the limits. In shadow a blocked address is reported, and its limits are asked as if it were not.
+    async fn decide(
+        &self,
+        question: &Question<'_>,
+        loaded: &Loaded,
+        operation: Operation,
+        now: Timestamp,
+    ) -> Result<Decision<'_>, RequestError> {
+        let listed = loaded.lists.of(question.request.address).cloned();
+        match listed {
+            Some(Listed::Allowed) => Ok(Decision::listed(Listed::Allowed, true)),
+            Some(blocked) if !self.shadow => Ok(Decision::listed(blocked, false)),
+            listed => {
+                let decision = self.ask(question, loaded, operation, None, now).await?;
+                Ok(Decision { listed, ..decision })
+            }
         }
-    };
-    match selected.iter().find(|rule| question.cost > rule.burst) {
-        Some(rule) => Err(RequestError::CostTooHigh {
-            cost: question.cost,
-            rule: rule.name.clone(),
-            burst: rule.burst,
-        }),
-        None => Ok(selected),
-    }
-}
-
-fn names<'r>(rules: impl Iterator<Item = &'r Rule>) -> String {
-    let names: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
-    names.join(", ")
-}
-
-impl<'r> Decision<'r> {
-    /// When a denied request may be repeated, whole seconds, at least 1; `None` for one that passed.
-    pub fn retry_after_seconds(&self) -> Option<u64> {
-        let retry = |ruling: &Ruling| Some(whole_seconds(ruling.standing?.retry_after_us));
-        let longest = self.rulings.iter().filter_map(retry).max();
-        (!self.allowed).then(|| longest.unwrap_or(0).max(1))
     }
 
-    /// The rules that stopped the request.
-    pub fn exceeded(&self) -> Vec<&'r str> {
-        let exceeded = |ruling: &&Ruling| ruling.standing.is_some_and(|s| s.exceeded);
-        let rulings = self.rulings.iter().filter(exceeded);
-        rulings.map(|ruling| ruling.rule.name.as_str()).collect()
-    }
-
-    /// One line for each rule. A request that another rule stopped counts as neither allowed nor denied.
-    fn metrics(&self, redis: Duration) -> impl Iterator<Item = Metrics> {
-        self.rulings.iter().map(move |ruling| {
-            let exceeded = ruling.standing.map_or(!self.allowed, |s| s.exceeded);
-            Metrics::of("rate-limiter")
-                .by("Rule", ruling.rule.name.as_str())
-                .count("Allowed", u64::from(self.allowed))
-                .count("Denied", u64::from(exceeded))
-                .count("Outage", u64::from(self.outage.is_some()))
-                .value(
-                    "RedisMilliseconds",
-                    Unit::Milliseconds,
-                    redis.as_secs_f64() * 1_000.0,
-                )
+    async fn ask(
+        &self,
+        question: &Question<'_>,
+        loaded: &Loaded,
+        operation: Operation,
+        lease: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decision<'_>, RequestError> {
+        let applied = applied(&self.document.rules, loaded, question, self.shadow)?;
+        let claims: Vec<Claim> = applied.iter().map(Applied::claim).collect();
+        let leases = applied.iter().any(|one| one.limit.is_in_flight());
+        let lease = lease.map_or_else(|| self.leases.next(), str::to_owned);
+        let demand = Demand {
+            operation,
+            claims: &claims,
+            lease: &lease,
+        };
+        let Verdict {
+            allowed,
+            standings,
+            outage,
+            from_cache,
+            decided_at_us,
+        } = self.limiter.ask(&demand, now).await;
+        let standings = standings.into_iter().chain(std::iter::repeat(None));
+        Ok(Decision {
+            allowed,
+            outage,
+            rulings: applied
+                .into_iter()
+                .zip(standings)
+                .map(|(one, standing)| Ruling::new(one, standing))
+                .collect(),
+            listed: None,
+            from_cache,
+            lease: (leases && allowed && operation == Operation::Take).then_some(lease),
+            decided_at_us,
         })
     }
-}
 
-impl Ruling<'_> {
-    /// Seconds until the whole burst is back; for a rule that stopped the request, until it may be repeated.
-    pub fn reset_seconds(&self) -> Option<u64> {
-        let standing = self.standing?;
-        Some(if standing.exceeded {
-            whole_seconds(standing.retry_after_us).max(1)
-        } else {
-            whole_seconds(standing.full_after_us)
-        })
+    fn count(&self, decision: &Decision<'_>, redis: Option<Duration>, now: Timestamp) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(decision, redis, now);
+        if tally.is_due(decision, now) {
+            for metrics in tally.drain(now).into_iter().chain(self.live.metrics(now)) {
+                metrics.emit(now);
+            }
+        }
+        if let Some(offenders) = tally.offenders(now) {
+            tracing::info!(
+                offenders,
+                "top offenders: identities denied most often since the last such line"
+            );
+        }
     }
 }
 
-/// Rounded up: a client that waits that long is not early.
-fn whole_seconds(microseconds: u64) -> u64 {
-    microseconds.div_ceil(1_000_000)
+/// Names for leases: unique for each request of each process.
+struct LeaseNames {
+    process: u64,
+    count: AtomicU64,
+}
+
+impl LeaseNames {
+    fn new(process: u64) -> Self {
+        Self {
+            process,
+            count: AtomicU64::new(0),
+        }
+    }
+
+    fn next(&self) -> String {
+        format!(
+            "{:016x}-{:x}",
+            self.process,
+            self.count.fetch_add(1, Ordering::Relaxed)
+        )
+    }
 }

@@ -3,16 +3,17 @@
 //! Source: draft-ietf-httpapi-ratelimit-headers-10, RFC 9110 section 10.2.3. Rule names are plain enough to stand in
 //! a structured field without escapes; see `rules.rs`.
 
-use crate::gate::{Decision, Ruling};
+use crate::decision::{Decision, Ruling};
+use crate::rules::Limit;
 
-/// Names (lower-case) and values. No `RateLimit` where the standing is unknown, nothing where no rule holds.
-pub fn of(decision: &Decision) -> Vec<(&'static str, String)> {
+/// Names (lower-case) and values. No `RateLimit` where the standing is unknown, nothing where no limit is enforced: one
+/// that only watches is none of the client's business. With `x_headers` also the older `X-RateLimit-*`, of the limit
+/// that leaves least: `Reset` counts seconds from now.
+pub fn of(decision: &Decision, x_headers: bool) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
-    if !decision.rulings.is_empty() {
-        headers.push((
-            "ratelimit-policy",
-            list(decision, |ruling| Some(policy(ruling))),
-        ));
+    let policies = list(decision, |ruling| Some(policy(&ruling.limit)));
+    if !policies.is_empty() {
+        headers.push(("ratelimit-policy", policies));
     }
     let standings = list(decision, standing);
     if !standings.is_empty() {
@@ -21,32 +22,58 @@ pub fn of(decision: &Decision) -> Vec<(&'static str, String)> {
     if let Some(seconds) = decision.retry_after_seconds() {
         headers.push(("retry-after", seconds.to_string()));
     }
+    if x_headers {
+        headers.extend(older(decision));
+    }
     headers
 }
 
+fn enforced<'d>(decision: &'d Decision) -> impl Iterator<Item = &'d Ruling<'d>> {
+    decision.rulings.iter().filter(|ruling| ruling.enforced)
+}
+
 fn list(decision: &Decision, item: impl Fn(&Ruling) -> Option<String>) -> String {
-    let items: Vec<String> = decision.rulings.iter().filter_map(item).collect();
+    let items: Vec<String> = enforced(decision).filter_map(item).collect();
     items.join(", ")
 }
 
-fn policy(ruling: &Ruling) -> String {
-    let rule = ruling.rule;
-    format!(
-        "\"{}\";q={};w={}",
-        rule.name, rule.limit, rule.window_seconds
-    )
+/// `qu` is the unit where it is not requests in a window.
+fn policy(limit: &Limit) -> String {
+    let Limit { policy, quota, .. } = limit;
+    match limit.window_seconds {
+        Some(window) => format!("\"{policy}\";q={quota};w={window}"),
+        None => format!("\"{policy}\";q={quota};qu=\"concurrent-requests\""),
+    }
 }
 
-/// `t` is when the whole burst is back, or for a rule that stopped the request when it may be repeated: the draft
-/// wants that to be the moment that `Retry-After` names.
+/// `t` is when the whole quota is back, or for a limit that stopped the request when it may be repeated: the draft
+/// wants that to be the moment that `Retry-After` names. Nobody knows when a request in flight ends.
 fn standing(ruling: &Ruling) -> Option<String> {
-    let standing = ruling.standing?;
+    let remaining = ruling.standing?.remaining;
+    let policy = &ruling.limit.policy;
+    if ruling.limit.is_in_flight() {
+        return Some(format!("\"{policy}\";r={remaining}"));
+    }
     Some(format!(
-        "\"{}\";r={};t={}",
-        ruling.rule.name,
-        standing.remaining,
+        "\"{policy}\";r={remaining};t={}",
         ruling.reset_seconds()?
     ))
+}
+
+fn older(decision: &Decision) -> Vec<(&'static str, String)> {
+    let known = enforced(decision).filter_map(|ruling| Some((ruling, ruling.standing?)));
+    let least = known.min_by_key(|(ruling, standing)| {
+        (!standing.exceeded, standing.remaining, ruling.limit.quota)
+    });
+    let Some((ruling, standing)) = least else {
+        return Vec::new();
+    };
+    let reset = ruling.reset_seconds().unwrap_or_default();
+    vec![
+        ("x-ratelimit-limit", ruling.limit.quota.to_string()),
+        ("x-ratelimit-remaining", standing.remaining.to_string()),
+        ("x-ratelimit-reset", reset.to_string()),
+    ]
 }
 
 #[cfg(test)]
@@ -84,7 +111,7 @@ mod tests {
     #[test]
     fn the_headers_are_structured_fields_that_others_can_read() {
         let rules = samples::rules();
-        let headers = of(&samples::denied(&rules));
+        let headers = of(&samples::denied(&rules), false);
         let policies = [
             member("default", [("q", 100), ("w", 60)]),
             member("login", [("q", 2), ("w", 60)]),
@@ -104,14 +131,17 @@ mod tests {
             let found = headers.iter().find(|(name, _)| *name == "retry-after");
             found.map(|(_, value)| value.clone())
         };
-        assert_eq!(retry(&of(&samples::denied(&rules))).as_deref(), Some("30"));
-        assert_eq!(retry(&of(&samples::allowed(&rules))), None);
+        assert_eq!(
+            retry(&of(&samples::denied(&rules), false)).as_deref(),
+            Some("30")
+        );
+        assert_eq!(retry(&of(&samples::allowed(&rules), false)), None);
     }
 
     #[test]
     fn what_nobody_knows_without_redis_is_not_claimed() {
         let rules = samples::rules();
-        let headers = of(&samples::closed(&rules));
+        let headers = of(&samples::closed(&rules), false);
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["ratelimit-policy", "retry-after"]);
     }

@@ -1,57 +1,71 @@
-//! Is a request over its limit? Asked by API Gateway (authorizer), a load balancer (target) or an application (direct
-//! call); decided by Redis in one script call.
+//! Is a request over its limit? Asked by API Gateway (authorizer or proxy), a load balancer, a function URL or an
+//! application (direct call); decided by Redis in one script call.
 //!
-//! Start with `gate.rs` for the decision, `limiter.rs` for what it comes to, `quota/` for its arithmetic, `actions/` for the ways to ask.
+//! Start with `gate.rs` for a decision from end to end, `rules/` for which limits hold, `quota/` for their arithmetic,
+//! `limiter.rs` for Redis and what happens without it, `doors/` for the ways to ask.
 
-pub mod actions;
 pub mod address;
+pub mod aws;
 pub mod breaker;
 pub mod config;
+pub mod credentials;
+pub mod decision;
 mod denials;
+pub mod doors;
 pub mod error;
 pub mod gate;
 pub mod headers;
 pub mod http_event;
 pub mod identity;
 pub mod limiter;
+pub mod matching;
+pub mod offenders;
+pub mod overrides;
 pub mod quota;
 mod redis_link;
+mod redis_login;
 mod redis_nodes;
 pub mod redis_script;
 pub mod redis_server;
+pub mod request;
 pub mod rules;
 #[cfg(test)]
 mod samples;
 mod slots;
 mod steady;
+pub mod tally;
+pub mod upstream;
 
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use tollkeeper::error::report;
 
-use crate::actions::{authorize, check, serve};
-use crate::config::{AuthorizerDeny, Config};
+use crate::config::{Config, HttpSettings};
+use crate::doors::{Door, authorizer, direct, proxy};
 use crate::error::RequestError;
 use crate::gate::Gate;
 use crate::limiter::Limiter;
 use crate::redis_server::RedisServer;
+use crate::upstream::Upstream;
 
 /// The function: built once, asked many times.
 pub struct App {
     gate: Gate,
-    authorizer_deny: AuthorizerDeny,
-    trusted_hops: usize,
+    http: HttpSettings,
+    upstream: Option<Upstream>,
 }
 
 impl App {
-    /// Builds the function. Redis is connected to when it is first asked: one that is away does not stop the start.
+    /// Builds the function. Redis, the upstream and AWS are connected to when they are first needed: one that is away
+    /// does not stop the start.
     pub fn new(config: Config) -> Self {
         let redis = RedisServer::new(config.redis, config.redis_deadline);
+        let limiter = Limiter::new(redis, config.policy);
         Self {
-            gate: Gate::new(config.rules, Limiter::new(redis, config.policy)),
-            authorizer_deny: config.authorizer_deny,
-            trusted_hops: config.trusted_hops.get(),
+            gate: Gate::new(config.document, config.overrides, limiter, config.shadow),
+            http: config.http,
+            upstream: config.upstream.map(Upstream::new),
         }
     }
 
@@ -60,21 +74,16 @@ impl App {
         self.route(event, now).await.map_err(|error| report(&error))
     }
 
-    /// Events carry no common tag: each is told by what only it has.
     async fn route(&self, event: &Value, now: Timestamp) -> Result<Value, RequestError> {
-        let limiter = &self.gate;
-        match event.as_object() {
-            Some(map) if map.contains_key("action") => check::check(map, limiter, now).await,
-            Some(_) if event.pointer("/requestContext/elb").is_some() => {
-                serve::serve(event, limiter, self.trusted_hops, now).await
+        let (gate, http) = (&self.gate, &self.http);
+        match Door::of(event)? {
+            Door::Direct => direct::answer(event, gate, http, now).await,
+            door @ (Door::HttpApiAuthorizer | Door::RestAuthorizer) => {
+                authorizer::authorize(door, event, gate, http, now).await
             }
-            Some(map) if map.get("type").and_then(Value::as_str) == Some("REQUEST") => {
-                authorize::authorize(event, limiter, self.authorizer_deny, now).await
+            door @ (Door::LoadBalancer | Door::ProxyV1 | Door::ProxyV2) => {
+                proxy::answer(door, event, gate, http, self.upstream.as_ref(), now).await
             }
-            _ => Err(RequestError::malformed(
-                "neither `action` nor `requestContext.elb` nor type REQUEST",
-                "a direct check, a load balancer's request or an HTTP API authorizer request",
-            )),
         }
     }
 }

@@ -5,26 +5,28 @@
 //! connection that failed or fell silent. An attempt to connect goes on beyond the deadline of the request that
 //! started it (a TLS handshake on a cold, small function takes longer than a command may), for the next one to use.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use redis::{Client, RedisError, RedisResult};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-/// How long an attempt to connect may take in all.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+use crate::credentials::Credentials;
+use crate::redis_login;
 
 /// A connection in one of its three states.
 pub(crate) struct Link {
     client: Client,
+    credentials: Arc<Credentials>,
     state: Mutex<State>,
 }
 
 enum State {
     Idle,
     Connecting(JoinHandle<RedisResult<MultiplexedConnection>>),
-    Ready(MultiplexedConnection),
+    Ready(MultiplexedConnection, Instant),
 }
 
 /// A connection, and whether an earlier request has already used it: then its peer may have gone in between.
@@ -34,9 +36,10 @@ pub(crate) struct Connection {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, credentials: Arc<Credentials>) -> Self {
         Self {
             client,
+            credentials,
             state: Mutex::new(State::Idle),
         }
     }
@@ -47,18 +50,22 @@ impl Link {
         let mut started_here = false;
         loop {
             match &mut *state {
-                State::Ready(connection) => {
+                State::Ready(_, since) if self.is_too_old(*since) => *state = State::Idle,
+                State::Ready(connection, _) => {
                     return Ok(Connection {
                         connection: connection.clone(),
                         reused: !started_here,
                     });
                 }
                 State::Idle => {
-                    *state = State::Connecting(tokio::spawn(connect(self.client.clone())));
+                    *state = State::Connecting(tokio::spawn(connect(
+                        self.client.clone(),
+                        Arc::clone(&self.credentials),
+                    )));
                     started_here = true;
                 }
                 State::Connecting(attempt) => match attempt.await.map_err(broken).flatten() {
-                    Ok(connection) => *state = State::Ready(connection),
+                    Ok(connection) => *state = State::Ready(connection, Instant::now()),
                     Err(error) => {
                         *state = State::Idle;
                         // What failed for an earlier request says little about now.
@@ -71,25 +78,28 @@ impl Link {
         }
     }
 
+    /// Whether the server would soon cut a connection that logged in then.
+    fn is_too_old(&self, since: Instant) -> bool {
+        let age = self.credentials.connection_age();
+        age.is_some_and(|age| since.elapsed() >= age)
+    }
+
     /// Drops the connection, so that the next request makes a new one. An attempt under way goes on; while somebody
     /// waits for one there is nothing to drop, and nothing to wait for here.
     pub(crate) fn forget(&self) {
         if let Ok(mut state) = self.state.try_lock()
-            && let State::Ready(_) = *state
+            && let State::Ready(..) = *state
         {
             *state = State::Idle;
         }
     }
 }
 
-async fn connect(client: Client) -> RedisResult<MultiplexedConnection> {
-    // No deadline for answers here: the caller's covers connecting and asking together.
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN))
-        .set_response_timeout(None);
-    client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
+async fn connect(
+    client: Client,
+    credentials: Arc<Credentials>,
+) -> RedisResult<MultiplexedConnection> {
+    redis_login::connect(&client, &credentials).await
 }
 
 fn broken(error: tokio::task::JoinError) -> RedisError {

@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult, Value};
 use tokio::task::JoinSet;
 
+use crate::credentials::Credentials;
 use crate::redis_link::Link;
 
 /// One or several.
 pub(crate) struct Nodes {
     named: Arc<Link>,
     client: Client,
+    credentials: Arc<Credentials>,
     /// Whether the server has turned out to be a cluster.
     is_cluster: AtomicBool,
     /// Whether the table may be wrong.
@@ -34,10 +36,11 @@ struct Table {
 
 impl Nodes {
     /// The node that `client` names, for the time being.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, credentials: Arc<Credentials>) -> Self {
         Self {
-            named: Arc::new(Link::new(client.clone())),
+            named: Arc::new(Link::new(client.clone(), Arc::clone(&credentials))),
             client,
+            credentials,
             is_cluster: AtomicBool::new(false),
             is_stale: AtomicBool::new(false),
             table: Mutex::default(),
@@ -79,7 +82,10 @@ impl Nodes {
         if let Some(link) = table.links.get(address) {
             return Ok(Arc::clone(link));
         }
-        let link = Arc::new(Link::new(self.client_of(address)?));
+        let link = Arc::new(Link::new(
+            self.client_of(address)?,
+            Arc::clone(&self.credentials),
+        ));
         table.links.insert(address.to_owned(), Arc::clone(&link));
         Ok(link)
     }

@@ -4,12 +4,14 @@
 //! request when there is no answer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
+use crate::credentials::Credentials;
 use crate::quota::{Claim, Demand, Operation, Outcome};
 use crate::redis_link::{Connection, Link};
 use crate::redis_nodes::Nodes;
@@ -23,7 +25,21 @@ const WHILE_KEYS_MOVE: Duration = Duration::from_millis(5);
 
 /// Where Redis is and how to log in: never shown.
 #[derive(Clone)]
-pub struct Location(Client);
+pub struct Location {
+    client: Client,
+    credentials: Arc<Credentials>,
+}
+
+impl Location {
+    /// The same place, with other credentials than the URL's.
+    #[must_use]
+    pub fn with(self, credentials: Credentials) -> Self {
+        Self {
+            credentials: Arc::new(credentials),
+            ..self
+        }
+    }
+}
 
 impl fmt::Debug for Location {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +53,10 @@ pub fn locate(url: &str) -> Option<Location> {
     let client = Client::open(url).ok().filter(|_| known)?;
     match client.get_connection_info().addr() {
         ConnectionAddr::TcpTls { insecure: true, .. } => None,
-        _ => Some(Location(client)),
+        _ => Some(Location {
+            client,
+            credentials: Arc::new(Credentials::Url),
+        }),
     }
 }
 
@@ -73,13 +92,16 @@ pub struct RedisServer {
 impl RedisServer {
     /// A server that is connected to when it is first asked. `deadline` covers connecting and asking together.
     pub fn new(location: Location, deadline: Duration) -> Self {
-        let Location(client) = location;
+        let Location {
+            client,
+            credentials,
+        } = location;
         if let ConnectionAddr::TcpTls { .. } = client.get_connection_info().addr() {
             // The crate asks for the process's default. Ours may be the second: then there is one already.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         Self {
-            nodes: Nodes::new(client),
+            nodes: Nodes::new(client, credentials),
             script: QuotaScript::new(),
             deadline,
             refuses_time: AtomicBool::new(false),

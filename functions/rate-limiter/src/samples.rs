@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use crate::config::OnOutage;
-use crate::gate::{Decision, Ruling};
+use crate::decision::{Decision, Ruling};
+use crate::identity::Identity;
+use crate::matching::Applied;
 use crate::quota::{Algorithm, Claim, Operation, Outcome, Reading};
 use crate::redis_server::Outage;
-use crate::rules::{self, Rule};
+use crate::rules::{self, Listed, Rule};
 
 /// A sample event, or the reply that is expected.
 pub(crate) fn event(name: &str) -> Value {
@@ -26,7 +28,8 @@ pub(crate) fn rules() -> Vec<Rule> {
             {"name": "login", "limit": 2, "window_seconds": 60, "path": "/login", "method": "POST"}
         ]}"#,
     )
-    .unwrap_or_else(|error| panic!("{error}"))
+    .unwrap_or_else(|problems| panic!("{problems:?}"))
+    .rules
 }
 
 /// The first request of a client: both rules hold, both let it pass.
@@ -49,12 +52,16 @@ pub(crate) fn closed(rules: &[Rule]) -> Decision<'_> {
     decision
 }
 
+/// The client's address is on the block list.
+pub(crate) fn blocked(reason: &str) -> Decision<'static> {
+    let reason = Some(reason.to_owned());
+    Decision::listed(Listed::Blocked { reason }, false)
+}
+
 fn decided<'r>(rules: &'r [Rule], allowed: bool, used_us: &[u64]) -> Decision<'r> {
     let now_us = 1_800_000_000_000_000;
-    let claims: Vec<Claim> = rules
-        .iter()
-        .map(|rule| Claim::new("someone", rule.field(), rule.algorithm(), 1))
-        .collect();
+    let applied: Vec<Applied> = rules.iter().map(applied).collect();
+    let claims: Vec<Claim> = applied.iter().map(Applied::claim).collect();
     let reading = |(claim, used): (&Claim, &u64)| {
         let Algorithm::Gcra { interval_us, burst } = claim.algorithm else {
             panic!("{claim:?}");
@@ -76,14 +83,27 @@ fn decided<'r>(rules: &'r [Rule], allowed: bool, used_us: &[u64]) -> Decision<'r
     Decision {
         allowed,
         outage: None,
-        rulings: rules
-            .iter()
+        listed: None,
+        from_cache: false,
+        lease: None,
+        decided_at_us: None,
+        rulings: applied
+            .into_iter()
             .zip(standings)
-            .map(|(rule, standing)| Ruling {
-                rule,
-                missing_identity: false,
-                standing,
-            })
+            .map(|(one, standing)| Ruling::new(one, standing))
             .collect(),
+    }
+}
+
+fn applied(rule: &Rule) -> Applied<'_> {
+    Applied {
+        rule,
+        limit: std::borrow::Cow::Borrowed(&rule.limits[0]),
+        identity: Identity {
+            key: "someone".to_owned(),
+            missing: false,
+        },
+        cost: 1,
+        enforced: true,
     }
 }

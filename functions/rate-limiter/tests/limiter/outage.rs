@@ -17,8 +17,13 @@ fn now() -> Timestamp {
 }
 
 pub(crate) fn app(url: &str, more: &[(&str, &str)]) -> App {
-    let rules = r#"{"rules": [{"name": "default", "limit": 20, "window_seconds": 3600},
+    app_with(url, RULES, more)
+}
+
+const RULES: &str = r#"{"rules": [{"name": "default", "limit": 20, "window_seconds": 3600},
         {"name": "login", "limit": 2, "window_seconds": 3600, "path": "/login", "method": "POST"}]}"#;
+
+pub(crate) fn app_with(url: &str, rules: &str, more: &[(&str, &str)]) -> App {
     let mut pairs = more.to_vec();
     pairs.extend([
         ("REDIS_URL", url),

@@ -12,6 +12,7 @@ mod consumer;
 mod killed;
 mod laptop;
 mod limiter;
+mod limiter_edges;
 mod narrowing;
 mod nights;
 mod policies;

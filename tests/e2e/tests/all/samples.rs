@@ -6,8 +6,10 @@ use std::path::Path;
 
 use aws_lambda_events::alb::{AlbTargetGroupRequest, AlbTargetGroupResponse};
 use aws_lambda_events::apigw::{
-    ApiGatewayV2CustomAuthorizerSimpleResponse, ApiGatewayV2CustomAuthorizerV1Request,
-    ApiGatewayV2CustomAuthorizerV2Request, ApiGatewayV2httpRequest,
+    ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayCustomAuthorizerResponse,
+    ApiGatewayProxyRequest, ApiGatewayProxyResponse, ApiGatewayV2CustomAuthorizerSimpleResponse,
+    ApiGatewayV2CustomAuthorizerV1Request, ApiGatewayV2CustomAuthorizerV2Request,
+    ApiGatewayV2httpRequest,
 };
 use aws_lambda_events::kafka::KafkaEvent;
 use aws_lambda_events::sns::SnsEvent;
@@ -28,7 +30,7 @@ macro_rules! typed {
     };
 }
 
-const TYPED: [(&str, Check); 18] = [
+const TYPED: [(&str, Check); 24] = [
     (
         "endpoint-approval/approve-with-unknowns.json",
         typed!(ApiGatewayV2httpRequest),
@@ -61,6 +63,30 @@ const TYPED: [(&str, Check); 18] = [
     (
         "rate-limiter/authorizer-request.json",
         typed!(ApiGatewayV2CustomAuthorizerV2Request),
+    ),
+    (
+        "rate-limiter/rest-authorizer-request.json",
+        typed!(ApiGatewayCustomAuthorizerRequestTypeRequest),
+    ),
+    (
+        "rate-limiter/rest-authorizer-denied.reply.json",
+        typed!(ApiGatewayCustomAuthorizerResponse),
+    ),
+    (
+        "rate-limiter/rest-proxy-request.json",
+        typed!(ApiGatewayProxyRequest),
+    ),
+    (
+        "rate-limiter/rest-proxy-request.denied.reply.json",
+        typed!(ApiGatewayProxyResponse),
+    ),
+    (
+        "rate-limiter/http-api-proxy-request.json",
+        typed!(ApiGatewayV2httpRequest),
+    ),
+    (
+        "rate-limiter/function-url-request.json",
+        typed!(ApiGatewayV2httpRequest),
     ),
     (
         "rate-limiter/load-balancer-health-check.json",
@@ -114,7 +140,9 @@ fn within(sample: &Value, known: &Value, path: &str) -> Result<(), String> {
         (Value::Object(sample), Value::Object(known)) => {
             sample.iter().try_for_each(|(name, value)| {
                 let path = format!("{path}/{name}");
-                match known.get(name) {
+                // The types keep names of headers in lower case.
+                let kept = known.get(name).or_else(|| known.get(&name.to_lowercase()));
+                match kept {
                     Some(known) => within(value, known, &path),
                     None if value.is_null() => Ok(()),
                     None => Err(format!("{path} is no field that AWS's type knows")),
