@@ -90,7 +90,7 @@ pub(super) async fn rows(
             command.extend_from_slice(program);
             Runner::start(name, &command)
         };
-        let mut runners = vec![start(super::OURS, &ours, &[binary.clone()])?];
+        let mut runners = vec![start(super::OURS, &ours, std::slice::from_ref(&binary))?];
         if let Ok(python) = python {
             runners.push(start(PEER, &theirs, &[python.clone(), script.clone()])?);
         }

@@ -69,7 +69,7 @@ impl Asked {
             "ping" => self.send(&cmd("PING")).await?,
             "incr" => {
                 self.send(cmd("INCR").arg(format!("{salt}-{index}")))
-                    .await?
+                    .await?;
             }
             "incr-hot" => self.send(cmd("INCR").arg(salt)).await?,
             "evalsha" => {
