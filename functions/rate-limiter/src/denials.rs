@@ -12,6 +12,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::quota::{Algorithm, Claim, Demand, Operation, Outcome, Reading};
 
 /// Identities remembered: about 4 MB at two rules each.
@@ -24,11 +26,13 @@ const DRIFT: u64 = 1_000;
 pub(crate) struct Denials {
     lifetime_us: u64,
     /// Younger and older halves: when one is full the other is dropped. Nothing is searched for what is over.
-    young: HashMap<String, Vec<Denial>>,
-    old: HashMap<String, Vec<Denial>>,
+    young: Identities,
+    old: Identities,
     /// How often something was forgotten: an answer to a question from before is not believed.
     epoch: u64,
 }
+
+type Identities = HashMap<String, Vec<Denial>, RandomState>;
 
 #[derive(Debug, Clone)]
 struct Denial {
@@ -65,8 +69,8 @@ impl Denials {
     pub(crate) fn new(lifetime_us: u64) -> Self {
         Self {
             lifetime_us,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: Identities::default(),
+            old: Identities::default(),
             epoch: 0,
         }
     }
@@ -82,12 +86,15 @@ impl Denials {
         if !asks || (self.young.is_empty() && self.old.is_empty()) {
             return None;
         }
-        let known: Vec<Option<(Told, Reading)>> = demand
+        let mut known = demand
             .claims
             .iter()
-            .map(|claim| self.denial_of(claim, steady_us))
-            .collect();
-        let (told, _) = known.iter().flatten().next()?;
+            .map(|claim| self.denial_of(claim, steady_us));
+        // Most requests have one claim, and most of those with several are denied by the first.
+        let (before, (told, first)) = known
+            .by_ref()
+            .enumerate()
+            .find_map(|(place, known)| Some((place, known?)))?;
         let now_us = told.earliest(steady_us);
         let reading = |(told, reading): (Told, Reading)| {
             // Several nodes may have told their times: all are put on the first one's clock.
@@ -101,11 +108,15 @@ impl Denials {
                 full_at_us: moved(reading.full_at_us),
             }
         };
+        let mut readings = Vec::with_capacity(demand.claims.len());
+        readings.resize(before, None);
+        readings.push(Some(reading((told, first))));
+        readings.extend(known.map(|known| known.map(reading)));
         Some(Outcome {
             operation: demand.operation,
             allowed: false,
             now_us,
-            readings: known.into_iter().map(|known| known.map(reading)).collect(),
+            readings,
         })
     }
 
