@@ -10,7 +10,7 @@ use tollkeeper::plan::{self as contract, PlanState, PlanSummary};
 use tollkeeper::telemetry::Metrics;
 
 use super::replay::{Replaying, replay};
-use super::superseding::{Waiting, supersede, waiting};
+use super::superseding::{Settled, settle, supersede};
 use super::{news, pollers};
 use crate::app::{App, Call};
 use crate::asked;
@@ -256,65 +256,6 @@ pub(super) async fn give_out(
         cause,
     })?;
     Ok(())
-}
-
-/// Which plan answers a request.
-struct Settled {
-    sealed: Sealed,
-    /// Its summary, where it was made before.
-    known: Option<Versioned<PlanSummary>>,
-    /// Others of the same request that wait.
-    waiting: Vec<Waiting>,
-}
-
-/// One that waits and says the same, or else the next attempt.
-async fn settle(
-    ledger: &Ledger,
-    make: impl Fn(u32) -> Result<Sealed, PlanError>,
-    now: Timestamp,
-) -> Result<Settled, Failure> {
-    let draft = make(0)?.plan;
-    let mut waiting = waiting(ledger, &draft).await?;
-    let answered = waiting.iter().position(|one| one.answers(&draft, now));
-    let (sealed, known) = if let Some(place) = answered {
-        let one = waiting.swap_remove(place);
-        let summary = one.summary.clone();
-        (one.into_sealed(), Some(summary))
-    } else {
-        next_attempt(ledger, make).await?
-    };
-    waiting.retain(|one| one.summary.item.plan_id != sealed.id);
-    Ok(Settled {
-        sealed,
-        known,
-        waiting,
-    })
-}
-
-/// A plan that was finished (undone, superseded, or applied and its effect taken away by hand) can be made again: the next attempt
-/// has a hash and tokens of its own.
-async fn next_attempt(
-    ledger: &Ledger,
-    make: impl Fn(u32) -> Result<Sealed, PlanError>,
-) -> Result<(Sealed, Option<Versioned<PlanSummary>>), Failure> {
-    let mut attempt = 0;
-    loop {
-        let sealed = make(attempt)?;
-        let known = ledger.summary(&sealed.id).await?;
-        let finished = known.as_ref().is_some_and(|summary| {
-            matches!(
-                summary.item.state,
-                PlanState::RolledBack
-                    | PlanState::Applied
-                    | PlanState::Verified
-                    | PlanState::Superseded
-            )
-        });
-        if !finished {
-            return Ok((sealed, known));
-        }
-        attempt += 1;
-    }
 }
 
 /// Body first: a summary without a body would be a plan that nobody can read.

@@ -350,6 +350,41 @@ pub(crate) fn make(
     })
 }
 
+/// What a plan of endpoints that are there names: a VPC and services, and nothing that makes any.
+fn request_for(vpc_id: &str, services: &[String]) -> PlanRequest {
+    PlanRequest {
+        vpc_id: vpc_id.to_owned(),
+        services: services.to_vec(),
+        kafka_pollers: Vec::new(),
+        route_tables: Vec::new(),
+        resolving_networks: Vec::new(),
+        incident_id: None,
+    }
+}
+
+/// A plan that changes endpoints that are there: it makes none and costs nothing, and nothing was read beside the network.
+fn of_existing(place: &Place, draft: Draft<'_>, attempt: u32) -> Result<Plan, PlanError> {
+    Ok(Plan {
+        schema: SCHEMA.to_owned(),
+        account: place.account.clone(),
+        region: place.region.clone(),
+        attempt,
+        request: draft.request.clone(),
+        snapshot_hash: draft.snapshot.hash()?,
+        steps: draft.steps,
+        endpoints: Vec::new(),
+        left_alone: draft.left_alone,
+        warnings: draft.warnings,
+        monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
+        policy: None,
+        narrowing: None,
+        unknowns: Vec::new(),
+        evidence_hash: None,
+        requested_by: None,
+        replay: None,
+    })
+}
+
 fn seal(plan: Plan) -> Result<Sealed, PlanError> {
     let json = canonical::to_canonical_json(&plan)?;
     let hash = canonical::hash_text(&json);

@@ -9,11 +9,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use tollkeeper::money::Money;
-use tollkeeper::plan::{EndpointKind, PlanRequest};
+use tollkeeper::plan::EndpointKind;
 
 use super::draft::Draft;
-use super::{Place, Plan, PlanError, SCHEMA, Sealed, normalise, seal};
+use super::{Place, Plan, PlanError, Sealed, normalise, of_existing, request_for, seal};
 use crate::change::{Change, Direction, Peer, Target};
 use crate::owner::Owner;
 use crate::preflight::Evidence;
@@ -50,7 +49,7 @@ pub(super) fn normalise_narrowing(
     }
     ask.admit.sort();
     ask.admit.dedup();
-    let (request, mut scope) = normalise(request(&ask))?;
+    let (request, mut scope) = normalise(request_for(&ask.vpc_id, &ask.services))?;
     ask.services = request.services;
     let groups = ask.admit.iter().filter(|one| one.starts_with("sg-"));
     scope.groups = groups.cloned().collect();
@@ -64,7 +63,10 @@ pub(super) fn make_narrowing(
     snapshot: &Snapshot,
     attempt: u32,
 ) -> Result<Sealed, PlanError> {
-    let (snapshot, request) = (snapshot.clone().sorted(), request(ask));
+    let (snapshot, request) = (
+        snapshot.clone().sorted(),
+        request_for(&ask.vpc_id, &ask.services),
+    );
     let nothing_asked = Evidence::default();
     let admitted = admitted(ask, &snapshot)?;
     let mut draft = Draft::new(&snapshot, &request, &nothing_asked);
@@ -97,23 +99,8 @@ pub(super) fn make_narrowing(
         }
     }
     seal(Plan {
-        schema: SCHEMA.to_owned(),
-        account: place.account.clone(),
-        region: place.region.clone(),
-        attempt,
-        steps: draft.steps,
-        endpoints: Vec::new(),
-        left_alone: draft.left_alone,
-        warnings: draft.warnings,
-        monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
-        snapshot_hash: snapshot.hash()?,
-        policy: None,
         narrowing: Some(ask.clone()),
-        unknowns: Vec::new(),
-        evidence_hash: None,
-        requested_by: None,
-        replay: None,
-        request,
+        ..of_existing(place, draft, attempt)?
     })
 }
 
@@ -328,18 +315,6 @@ fn target(peer: &Peer<String>) -> Peer<Target> {
         Peer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
         Peer::PrefixList(list) => Peer::PrefixList(list.clone()),
         Peer::Group(id) => Peer::Group(Target::Id(id.clone())),
-    }
-}
-
-/// The same VPC and services, as every plan names them.
-fn request(ask: &NarrowingAsk) -> PlanRequest {
-    PlanRequest {
-        vpc_id: ask.vpc_id.clone(),
-        services: ask.services.clone(),
-        kafka_pollers: Vec::new(),
-        route_tables: Vec::new(),
-        resolving_networks: Vec::new(),
-        incident_id: None,
     }
 }
 

@@ -3,11 +3,12 @@
 
 use serde_json::Value;
 use tollkeeper::canonical;
-use tollkeeper::money::Money;
-use tollkeeper::plan::{EndpointKind, PlanRequest};
+use tollkeeper::plan::EndpointKind;
 
 use super::draft::Draft;
-use super::{GATEWAY_SERVICES, Place, Plan, PlanError, SCHEMA, Sealed, normalise, seal};
+use super::{
+    GATEWAY_SERVICES, Place, Plan, PlanError, Sealed, normalise, of_existing, request_for, seal,
+};
 use crate::change::{Change, Target};
 use crate::owner::Owner;
 use crate::policy::{
@@ -27,7 +28,7 @@ pub(crate) fn normalise_policies(ask: PolicyAsk) -> Result<(PolicyAsk, Scope), P
         expected,
     };
     let ask = ask.normalised().map_err(wrong)?;
-    let (_, scope) = normalise(request(&ask))?;
+    let (_, scope) = normalise(request_for(&ask.vpc_id, &ask.services))?;
     // Endpoint services of vendors take no policy.
     if let Some(vendor) = ask.services.iter().find(|name| name.contains("vpce-svc-")) {
         return Err(wrong((
@@ -46,7 +47,10 @@ pub(crate) fn make_policies(
     snapshot: &Snapshot,
     attempt: u32,
 ) -> Result<Sealed, PlanError> {
-    let (snapshot, request) = (snapshot.clone().sorted(), request(ask));
+    let (snapshot, request) = (
+        snapshot.clone().sorted(),
+        request_for(&ask.vpc_id, &ask.services),
+    );
     let nothing_asked = Evidence::default();
     let mut draft = Draft::new(&snapshot, &request, &nothing_asked);
     for service in &ask.services {
@@ -86,36 +90,9 @@ pub(crate) fn make_policies(
         );
     }
     seal(Plan {
-        schema: SCHEMA.to_owned(),
-        account: place.account.clone(),
-        region: place.region.clone(),
-        attempt,
-        steps: draft.steps,
-        endpoints: Vec::new(),
-        left_alone: draft.left_alone,
-        warnings: draft.warnings,
-        monthly_cost: Money::usd(rust_decimal::Decimal::ZERO).to_cents(),
-        snapshot_hash: snapshot.hash()?,
         policy: Some(ask.clone()),
-        narrowing: None,
-        unknowns: Vec::new(),
-        evidence_hash: None,
-        requested_by: None,
-        replay: None,
-        request,
+        ..of_existing(place, draft, attempt)?
     })
-}
-
-/// The same VPC and services, as every plan names them.
-fn request(ask: &PolicyAsk) -> PlanRequest {
-    PlanRequest {
-        vpc_id: ask.vpc_id.clone(),
-        services: ask.services.clone(),
-        kafka_pollers: Vec::new(),
-        route_tables: Vec::new(),
-        resolving_networks: Vec::new(),
-        incident_id: None,
-    }
 }
 
 /// The policy for one endpoint, linted; what is to be known of it goes to the draft.

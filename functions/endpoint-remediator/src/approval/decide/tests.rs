@@ -88,6 +88,24 @@ fn a_changed_plan_is_not_approved() {
 }
 
 #[test]
+fn a_plan_that_another_has_taken_the_place_of_is_not_approved() {
+    let superseded = known_as(Bound {
+        superseded_by: Some("plan-newer".to_owned()),
+        ..bound()
+    });
+    let refused = decide_at(&superseded, now()).unwrap_err();
+    assert_eq!(
+        (refused.fault_type(), refused.status()),
+        ("Plan.Superseded", 409)
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("plan-newer answers the same request now")
+    );
+}
+
+#[test]
 fn an_approval_that_accepts_unknowns_is_read_from_the_event() {
     let text = include_str!("../../../../../events/endpoint-approval/approve-with-unknowns.json");
     let event: Value = serde_json::from_str(text).unwrap();
