@@ -113,7 +113,11 @@ impl Gate {
         let applied = applied(&self.document.rules, loaded, question, self.shadow)?;
         let claims: Vec<Claim> = applied.iter().map(Applied::claim).collect();
         let leases = applied.iter().any(|one| one.limit.is_in_flight());
-        let lease = lease.map_or_else(|| self.leases.next(), str::to_owned);
+        let lease = match lease {
+            Some(lease) => lease.to_owned(),
+            None if leases => self.leases.next(),
+            None => String::new(),
+        };
         let demand = Demand {
             operation,
             claims: &claims,

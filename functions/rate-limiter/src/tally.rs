@@ -62,7 +62,8 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Counts a decision, and how long Redis took if it was asked. A request that another limit stopped counts as neither allowed nor denied by this one.
+    /// Counts a decision, and how long Redis took if it was asked. A request that another limit stopped counts as neither
+    /// allowed nor denied by this one.
     pub fn add(&mut self, decision: &Decision, redis: Option<Duration>, now: Timestamp) {
         match &decision.listed {
             Some(Listed::Allowed) => self.listed_allowed += 1,
