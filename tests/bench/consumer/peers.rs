@@ -1,7 +1,8 @@
 //! Who else reads the events, how each is installed, and the command that starts it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use crate::peers;
 
 /// What one would use otherwise.
 #[derive(Debug, Clone, Copy)]
@@ -74,49 +75,9 @@ pub(super) struct Installed {
 
 impl Installed {
     pub(super) fn new(root: &Path) -> Self {
-        let python = output(Command::new(root.join("tools/get")).arg("bench-consumer"));
         Self {
-            python: python.map_err(|reason| format!("not installed: {reason}")),
-            node: node(root).map_err(|reason| format!("not installed: {reason}")),
+            python: peers::python(root, "bench-consumer"),
+            node: peers::node(root, "consumer"),
         }
-    }
-}
-
-/// Copies the scripts to where their packages may be installed: a clone stays as it is.
-fn node(root: &Path) -> Result<PathBuf, String> {
-    let folder = root.join("target/bench/consumer-node");
-    let failed = |error: std::io::Error| error.to_string();
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    let sources = std::fs::read_dir(root.join("tests/bench/consumer/node")).map_err(failed)?;
-    for source in sources {
-        let source = source.map_err(failed)?;
-        std::fs::copy(source.path(), folder.join(source.file_name())).map_err(failed)?;
-    }
-    output(
-        Command::new("npm")
-            .args([
-                "install",
-                "--ignore-scripts",
-                "--no-audit",
-                "--no-fund",
-                "--no-package-lock",
-                "--loglevel=error",
-            ])
-            .current_dir(&folder),
-    )?;
-    Ok(folder)
-}
-
-/// What a command prints; the error is one line.
-fn output(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("{program}: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    } else {
-        Err(format!("{program}: {}", output.status))
     }
 }

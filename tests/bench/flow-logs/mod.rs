@@ -6,13 +6,13 @@
 //! (`contenders/generate.rs`). Not measured: network, and labelling addresses from AWS's table, which the peers lack.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use local_cloud::workspace;
 
-use crate::build;
 use crate::contender::{Outcome, Program, race};
 use crate::report::{Better, Error, Measure, Report, Row};
+use crate::{build, peers};
 
 /// Rounds of each contender that count.
 const ROUNDS: usize = 7;
@@ -46,7 +46,7 @@ const CASES: [Case; 2] = [
 pub(crate) async fn run() -> Result<Report, Error> {
     let root = workspace::root();
     build::contender(&root)?;
-    let python = python(&root);
+    let python = peers::python(&root, "bench-flow-logs");
     let data = root.join("target/bench/data");
     std::fs::create_dir_all(&data).map_err(Error::file(&data))?;
     generate(&root, &data)?;
@@ -83,21 +83,6 @@ fn generate(root: &Path, data: &Path) -> Result<(), Error> {
         command: format!("{command:?}"),
         reason,
     })
-}
-
-/// A Python with the peers, or why there is none.
-fn python(root: &Path) -> Result<String, String> {
-    let output = Command::new(root.join("tools/get"))
-        .arg("bench-flow-logs")
-        .stderr(Stdio::inherit())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
-        Ok(output) => Err(format!("not installed: tools/get: {}", output.status)),
-        Err(error) => Err(format!("not installed: tools/get: {error}")),
-    }
 }
 
 async fn case_rows(

@@ -10,12 +10,11 @@ mod functions;
 mod runner;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use local_cloud::{LocalCloud, workspace};
 
-use crate::build;
 use crate::report::{Better, Error, Measure, Report, Row, Sample};
+use crate::{build, peers};
 use runner::{Figures, Runner};
 
 /// Rounds that count; two more warm up.
@@ -239,10 +238,9 @@ fn contender(root: &Path) -> String {
 
 impl Peers {
     fn install(root: &Path) -> Self {
-        let python = output(Command::new(root.join("tools/get")).arg("bench-limiter"));
         Self {
-            node: node(root).map_err(|reason| format!("not installed: {reason}")),
-            python: python.map_err(|reason| format!("not installed: {reason}")),
+            node: peers::node(root, "limiter"),
+            python: peers::python(root, "bench-limiter"),
         }
     }
 
@@ -270,41 +268,5 @@ impl Peers {
         } else {
             self.node.as_ref().err().cloned()
         }
-    }
-}
-
-/// Copies the script to where its packages may be installed: a clone stays as it is.
-fn node(root: &Path) -> Result<PathBuf, String> {
-    let folder = root.join("target/bench/limiter-node");
-    let failed = |error: std::io::Error| error.to_string();
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    for file in ["package.json", "upstash.mjs"] {
-        let source = root.join("tests/bench/limiter/node").join(file);
-        std::fs::copy(source, folder.join(file)).map_err(failed)?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args([
-        "install",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--no-package-lock",
-        "--loglevel=error",
-    ]);
-    output(npm.current_dir(&folder))?;
-    Ok(folder)
-}
-
-/// What a command prints; the error is one line.
-fn output(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("{program}: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    } else {
-        Err(format!("{program}: {}", output.status))
     }
 }

@@ -1,13 +1,10 @@
 //! A process that does rounds on request: `<case> <count> <salt>` in, one line of JSON out.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
 
+use crate::pinned::Pinned;
 use crate::report::{Error, Sample};
 
 /// No round takes longer.
@@ -30,51 +27,29 @@ pub(super) struct Answer {
     pub(super) peak_mb: Option<f64>,
 }
 
-/// Killed when dropped.
-pub(super) struct Runner {
-    pub(super) name: &'static str,
-    _process: Child,
-    requests: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-}
+pub(super) struct Runner(Pinned);
 
 impl Runner {
     /// Starts a process on the last core.
     pub(super) fn start(name: &'static str, command: &[String]) -> Result<Self, Error> {
         let core = std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
-        let mut pinned = Command::new("taskset");
-        pinned
-            .args(["-c", &core.to_string()])
-            .args(command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let failed = |reason: String| Error::Command {
-            command: format!("taskset -c {core} {}", command.join(" ")),
-            reason,
-        };
-        let mut process = pinned.spawn().map_err(|error| failed(error.to_string()))?;
-        let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(failed("it has no pipes".to_owned()));
-        };
-        Ok(Self {
-            name,
-            _process: process,
-            requests,
-            lines: BufReader::new(answers).lines(),
-        })
+        Ok(Self(Pinned::start(name, command, core)?))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.0.name
     }
 
     /// Everybody lets the same number of requests pass.
     pub(super) async fn agree(&mut self) -> Result<(), Error> {
-        let salt = format!("agree-{}", self.name.replace([' ', ','], "-"));
+        let salt = format!("agree-{}", self.name().replace([' ', ','], "-"));
         let allowed = self.round("agree", 1, &salt).await?.allowed;
         if allowed == Some(10.0) {
             Ok(())
         } else {
             Err(Error::NoFigure(format!(
                 "{}: {allowed:?} of 15 requests passed a limit of 10",
-                self.name
+                self.name()
             )))
         }
     }
@@ -85,20 +60,12 @@ impl Runner {
         count: usize,
         salt: &str,
     ) -> Result<Answer, Error> {
-        let failed = |reason: String| Error::NoFigure(format!("{}, {case}: {reason}", self.name));
-        let request = format!("{case} {count} {salt}\n");
-        let answer = async {
-            self.requests.write_all(request.as_bytes()).await?;
-            self.requests.flush().await?;
-            self.lines.next_line().await
-        };
-        match timeout(PATIENCE, answer).await {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line)
-                .map_err(|error| failed(format!("answered with something else: {error}"))),
-            Ok(Ok(None)) => Err(failed("ended; what it said is above".to_owned())),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer in {} s", PATIENCE.as_secs()))),
-        }
+        let name = self.name();
+        let answer = self
+            .0
+            .ask(&format!("{case} {count} {salt}"), PATIENCE)
+            .await;
+        answer.map_err(|reason| Error::NoFigure(format!("{name}, {case}: {reason}")))
     }
 }
 
@@ -134,7 +101,7 @@ pub(super) async fn race(
     let mut figures = Vec::new();
     for round in 0..warm_up + rounds {
         for (name, case, count) in &cases {
-            let Some(runner) = runners.iter_mut().find(|runner| runner.name == *name) else {
+            let Some(runner) = runners.iter_mut().find(|runner| runner.name() == *name) else {
                 continue;
             };
             let salt = format!("{case}-{}-{round}", name.replace([' ', ','], "-"));

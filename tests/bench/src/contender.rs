@@ -2,17 +2,14 @@
 //!
 //! A contender prepares its input, then does one round of the work for each line on its standard input and answers with
 //! one line of JSON, `{"cpu_ms": 4.1, "peak_kb": 20480, "digest": "..."}`: the CPU time of the round, all its threads
-//! together, the most memory it has had so far, and what came out. A floor, which does only a part of the work, has no digest. This module refuses to know
-//! what the work is.
+//! together, the most memory it has had so far, and what came out. A floor, which does only a part of the work, has no
+//! digest. This module refuses to know what the work is.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
 
+use crate::pinned::Pinned;
 use crate::report::{Error, Sample};
 
 /// Rounds before those that count: caches, and compilers at run time, are warm then.
@@ -62,7 +59,7 @@ pub(crate) async fn race(programs: &[Program], rounds: usize) -> Result<Vec<Outc
         .map(|program| {
             running
                 .iter()
-                .find(|contender| contender.name == program.name)
+                .find(|contender| contender.name() == program.name)
                 .and_then(Running::outcome)
                 .ok_or_else(|| Error::NoFigure(format!("{}: nothing was measured", program.name)))
         })
@@ -76,12 +73,12 @@ async fn agree(running: &mut [Running]) -> Result<(), Error> {
         let digest = contender.round().await?.digest;
         match (&first, digest) {
             (_, None) => {}
-            (None, Some(digest)) => first = Some((contender.name, digest)),
+            (None, Some(digest)) => first = Some((contender.name(), digest)),
             (Some((_, expected)), Some(digest)) if *expected == digest => {}
             (Some((name, expected)), Some(digest)) => {
                 return Err(Error::NoFigure(format!(
                     "results differ: {name} has `{expected}`, {} has `{digest}`",
-                    contender.name
+                    contender.name()
                 )));
             }
         }
@@ -98,53 +95,26 @@ struct Answer {
 
 /// A started contender; killed when dropped.
 struct Running {
-    name: &'static str,
-    _process: Child,
-    requests: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
+    process: Pinned,
     answers: Vec<Answer>,
 }
 
 impl Running {
     fn start(program: &Program, core: usize) -> Result<Self, Error> {
-        let mut command = Command::new("taskset");
-        command
-            .args(["-c", &core.to_string()])
-            .args(&program.command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        let failed = |reason: String| Error::Command {
-            command: format!("taskset -c {core} {}", program.command.join(" ")),
-            reason,
-        };
-        let mut process = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(failed("it has no pipes".to_owned()));
-        };
         Ok(Self {
-            name: program.name,
-            _process: process,
-            requests,
-            lines: BufReader::new(answers).lines(),
+            process: Pinned::start(program.name, &program.command, core)?,
             answers: Vec::new(),
         })
     }
 
+    fn name(&self) -> &'static str {
+        self.process.name
+    }
+
     async fn round(&mut self) -> Result<Answer, Error> {
-        let failed = |reason: String| Error::NoFigure(format!("{}: {reason}", self.name));
-        let answer = async {
-            self.requests.write_all(b"go\n").await?;
-            self.requests.flush().await?;
-            self.lines.next_line().await
-        };
-        match timeout(PATIENCE, answer).await {
-            Ok(Ok(Some(line))) => serde_json::from_str(&line)
-                .map_err(|error| failed(format!("answered with something else: {error}"))),
-            Ok(Ok(None)) => Err(failed("ended; what it said is above".to_owned())),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(_) => Err(failed(format!("no answer in {} s", PATIENCE.as_secs()))),
-        }
+        let name = self.name();
+        let answer = self.process.ask("go", PATIENCE).await;
+        answer.map_err(|reason| Error::NoFigure(format!("{name}: {reason}")))
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -154,7 +124,7 @@ impl Running {
             .iter()
             .map(|answer| answer.peak_kb * 1_024.0 / 1e6);
         Some(Outcome {
-            name: self.name,
+            name: self.name(),
             cpu: Sample::of(cpu.collect())?,
             peak: Sample::of(peak.collect())?,
         })

@@ -17,6 +17,8 @@ mod detector;
 mod flow_logs;
 #[path = "../limiter/mod.rs"]
 mod limiter;
+mod peers;
+mod pinned;
 #[path = "../remediator/mod.rs"]
 mod remediator;
 mod report;
