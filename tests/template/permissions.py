@@ -165,11 +165,14 @@ SHARED = {
             "dynamodb:GetItem": ["get"],
             "dynamodb:Query": ["query", "query_metered"],
             "dynamodb:PutItem": ["put", "put_versioned"],
-            "dynamodb:DeleteItem": ["delete_if"],
         },
     ),
     "aws/alerts.rs": (r"\b[Aa]lerts\b", {"sns:Publish": ["send"]}),
     "aws/metric_data.rs": (r"\bmetric_data::", {"cloudwatch:GetMetricData": ["sums"]}),
+    "aws/kafka_pollers.rs": (
+        r"\baws::kafka_pollers::",
+        dict.fromkeys(["lambda:ListEventSourceMappings", "kafka:DescribeClusterV2", "kafka:DescribeVpcConnection"], []),
+    ),
     "flow_log_files/": (r"\bflow_log_files\b", {"s3:ListBucket": [], "s3:GetObject": []}),
 }
 

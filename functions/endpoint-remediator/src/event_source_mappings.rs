@@ -1,122 +1,42 @@
-//! Lambda and MSK: where the pollers of Kafka event source mappings live. Read-only.
-//!
-//! Pollers of a self-managed cluster wear what the mapping names, those of MSK what the *cluster* names, whatever the
-//! function's own groups are. Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-msk-cluster-network.html>
+//! Lambda and MSK: where the pollers of the region's Kafka event source mappings live. Read-only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_sdk_kafka::types::{Cluster, Provisioned, Serverless};
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, SourceAccessType};
 use tollkeeper::aws::CallError;
+use tollkeeper::aws::kafka_pollers::{Pollers, kafka_mappings, msk_arn, named, of_msk};
 
-/// One mapping's pollers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pollers {
-    pub(crate) subnets: BTreeSet<String>,
-    pub(crate) groups: BTreeSet<String>,
-}
-
-/// The pollers of every Kafka mapping of the region, also of disabled ones: they may be enabled again.
+/// The places of the pollers of every Kafka mapping. Each cluster is asked once.
 pub(crate) async fn kafka_pollers(
     lambda: &aws_sdk_lambda::Client,
     msk: &aws_sdk_kafka::Client,
 ) -> Result<BTreeSet<Pollers>, CallError> {
-    let pages = lambda.list_event_source_mappings().into_paginator();
-    let mut mappings = pages.items().send();
-    let mut found = BTreeSet::new();
-    let mut clusters = BTreeMap::new();
-    while let Some(mapping) = mappings.next().await {
-        let mapping =
-            mapping.map_err(|error| CallError::of("lambda:ListEventSourceMappings", &error))?;
-        if mapping.self_managed_event_source().is_some() {
-            found.insert(named(&mapping));
-        } else if let Some(arn) = mapping.event_source_arn().filter(|arn| is_msk(arn)) {
-            clusters.insert(arn.to_owned(), is_connection(arn));
+    let mut places = BTreeSet::new();
+    let mut clusters = BTreeSet::new();
+    for mapping in kafka_mappings(lambda).await? {
+        match msk_arn(&mapping) {
+            Some(arn) => {
+                clusters.insert(arn.to_owned());
+            }
+            None => {
+                places.insert(named(&mapping));
+            }
         }
     }
-    for (arn, is_connection) in clusters {
-        found.insert(if is_connection {
-            connection(msk, &arn).await?
-        } else {
-            cluster(msk, &arn).await?
-        });
+    for arn in clusters {
+        places.insert(of_msk(msk, &arn).await?);
     }
-    Ok(found)
-}
-
-fn is_msk(arn: &str) -> bool {
-    arn.split(':').nth(2) == Some("kafka")
-}
-
-/// A managed VPC connection: its cluster belongs to another account.
-fn is_connection(arn: &str) -> bool {
-    let resource = arn.split(':').nth(5);
-    resource.is_some_and(|resource| resource.starts_with("vpc-connection/"))
-}
-
-fn named(mapping: &EventSourceMappingConfiguration) -> Pollers {
-    let of = |kind: &SourceAccessType, prefix: &str| {
-        let all = mapping.source_access_configurations().iter();
-        let own = all.filter(|access| access.r#type() == Some(kind));
-        let uris = own.filter_map(|access| access.uri());
-        uris.map(|uri| uri.strip_prefix(prefix).unwrap_or(uri).to_owned())
-            .collect()
-    };
-    Pollers {
-        subnets: of(&SourceAccessType::VpcSubnet, "subnet:"),
-        groups: of(&SourceAccessType::VpcSecurityGroup, "security_group:"),
-    }
-}
-
-async fn connection(msk: &aws_sdk_kafka::Client, arn: &str) -> Result<Pollers, CallError> {
-    let reply = msk.describe_vpc_connection().arn(arn).send().await;
-    let reply = reply.map_err(|error| CallError::of("kafka:DescribeVpcConnection", &error))?;
-    Ok(Pollers {
-        subnets: reply.subnets().iter().cloned().collect(),
-        groups: reply.security_groups().iter().cloned().collect(),
-    })
-}
-
-async fn cluster(msk: &aws_sdk_kafka::Client, arn: &str) -> Result<Pollers, CallError> {
-    let reply = msk.describe_cluster_v2().cluster_arn(arn).send().await;
-    let reply = reply.map_err(|error| CallError::of("kafka:DescribeClusterV2", &error))?;
-    Ok(reply.cluster_info().map_or_else(
-        || Pollers {
-            subnets: BTreeSet::new(),
-            groups: BTreeSet::new(),
-        },
-        of_cluster,
-    ))
-}
-
-/// Provisioned clusters name their brokers' subnets and groups, serverless ones a configuration for each VPC.
-fn of_cluster(cluster: &Cluster) -> Pollers {
-    let provisioned = cluster.provisioned();
-    let brokers = provisioned.and_then(Provisioned::broker_node_group_info);
-    let mut pollers = Pollers {
-        subnets: BTreeSet::new(),
-        groups: BTreeSet::new(),
-    };
-    let mut add = |subnets: &[String], groups: &[String]| {
-        pollers.subnets.extend(subnets.iter().cloned());
-        pollers.groups.extend(groups.iter().cloned());
-    };
-    if let Some(brokers) = brokers {
-        add(brokers.client_subnets(), brokers.security_groups());
-    }
-    let serverless = cluster.serverless().map(Serverless::vpc_configs);
-    for config in serverless.unwrap_or_default() {
-        add(config.subnet_ids(), config.security_group_ids());
-    }
-    pollers
+    Ok(places)
 }
 
 #[cfg(test)]
 mod tests {
     use aws_sdk_kafka::operation::describe_cluster_v2::DescribeClusterV2Output;
-    use aws_sdk_kafka::types::{BrokerNodeGroupInfo, VpcConfig};
+    use aws_sdk_kafka::types::{BrokerNodeGroupInfo, Cluster, Provisioned, Serverless, VpcConfig};
     use aws_sdk_lambda::operation::list_event_source_mappings::ListEventSourceMappingsOutput;
-    use aws_sdk_lambda::types::{SelfManagedEventSource, SourceAccessConfiguration};
+    use aws_sdk_lambda::types::{
+        EventSourceMappingConfiguration, SelfManagedEventSource, SourceAccessConfiguration,
+        SourceAccessType,
+    };
     use aws_smithy_mocks::{
         MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock,
     };

@@ -5,6 +5,8 @@
 mod alerts;
 mod call;
 mod config;
+#[cfg(feature = "kafka-pollers")]
+pub mod kafka_pollers;
 #[cfg(feature = "cloudwatch")]
 pub mod metric_data;
 mod partition;

@@ -243,34 +243,6 @@ impl Table {
         .await
     }
 
-    /// Deletes one item if a stored number has the given value; an absent item counts as a conflict.
-    pub async fn delete_if(
-        &self,
-        pk: &str,
-        sk: &str,
-        attribute: &str,
-        value: i64,
-    ) -> Result<Put, TableError> {
-        let reply = self
-            .client
-            .delete_item()
-            .table_name(&self.name)
-            .key("pk", AttributeValue::S(pk.to_owned()))
-            .key("sk", AttributeValue::S(sk.to_owned()))
-            .condition_expression("#number = :number")
-            .expression_attribute_names("#number", attribute)
-            .expression_attribute_values(":number", AttributeValue::N(value.to_string()))
-            .send()
-            .await;
-        match reply {
-            Ok(_) => Ok(Put::Done),
-            Err(error) if error.as_service_error().is_some_and(aws_sdk_dynamodb::operation::delete_item::DeleteItemError::is_conditional_check_failed_exception) => {
-                Ok(Put::Conflict)
-            }
-            Err(error) => Err(self.call("DeleteItem", error.code(), &error)),
-        }
-    }
-
     fn decode<T: DeserializeOwned>(&self, item: Item) -> Result<T, TableError> {
         let key = |name: &str| match item.get(name) {
             Some(AttributeValue::S(text)) => text.clone(),

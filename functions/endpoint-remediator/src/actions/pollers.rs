@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use tollkeeper::aws::kafka_pollers::Pollers;
 use tollkeeper::plan::{KafkaPollers, PlanRequest};
 
 use crate::app::App;
-use crate::event_source_mappings::Pollers;
 use crate::preflight::Read;
 use crate::snapshot::Snapshot;
 

@@ -7,17 +7,10 @@ use std::collections::BTreeMap;
 
 use aws_sdk_kafka::Client;
 use aws_sdk_kafka::operation::get_bootstrap_brokers::GetBootstrapBrokersOutput;
-use aws_sdk_kafka::types::Cluster;
+use tollkeeper::aws::kafka_pollers::{Pollers, is_connection, of_msk};
 
 use crate::fault::CallError;
 use crate::measure::network::{KafkaMapping, PollerSecret};
-
-/// Where a cluster's pollers live.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Place {
-    subnets: Vec<String>,
-    groups: Vec<String>,
-}
 
 /// Fills in what the mappings' MSK clusters tell. Each cluster is asked once; what cannot be read becomes a note.
 pub async fn with_clusters(
@@ -25,14 +18,19 @@ pub async fn with_clusters(
     mut mappings: Vec<KafkaMapping>,
     notes: &mut Vec<String>,
 ) -> Vec<KafkaMapping> {
-    let mut places: BTreeMap<String, Option<Place>> = BTreeMap::new();
+    let mut places: BTreeMap<String, Option<Pollers>> = BTreeMap::new();
     let mut brokers: BTreeMap<String, Option<GetBootstrapBrokersOutput>> = BTreeMap::new();
     for mapping in &mut mappings {
         let Some(arn) = mapping.cluster_arn.clone() else {
             continue;
         };
         if !places.contains_key(&arn) {
-            let place = known(place(client, &arn).await, &arn, "subnets and groups", notes);
+            let place = known(
+                of_msk(client, &arn).await,
+                &arn,
+                "subnets and groups",
+                notes,
+            );
             places.insert(arn.clone(), place);
             // A managed VPC connection has no brokers of its own; its cluster belongs to another account.
             let servers = if is_connection(&arn) {
@@ -44,8 +42,8 @@ pub async fn with_clusters(
             brokers.insert(arn.clone(), servers);
         }
         if let Some(Some(place)) = places.get(&arn) {
-            mapping.subnets.clone_from(&place.subnets);
-            mapping.groups.clone_from(&place.groups);
+            mapping.subnets = place.subnets.iter().cloned().collect();
+            mapping.groups = place.groups.iter().cloned().collect();
         }
         if let Some(Some(servers)) = brokers.get(&arn) {
             mapping.bootstrap = servers_for(servers, mapping.secret);
@@ -66,63 +64,6 @@ fn known<T>(
             notes.push(format!("Without the {what} of {arn} ({error})"));
         })
         .ok()
-}
-
-fn is_connection(arn: &str) -> bool {
-    arn.split(':')
-        .nth(5)
-        .is_some_and(|resource| resource.starts_with("vpc-connection/"))
-}
-
-async fn place(client: &Client, arn: &str) -> Result<Place, CallError> {
-    if is_connection(arn) {
-        let connection = client
-            .describe_vpc_connection()
-            .arn(arn)
-            .send()
-            .await
-            .map_err(|error| CallError::of("kafka:DescribeVpcConnection", &error))?;
-        return Ok(sorted(
-            connection.subnets().to_vec(),
-            connection.security_groups().to_vec(),
-        ));
-    }
-    let reply = client
-        .describe_cluster_v2()
-        .cluster_arn(arn)
-        .send()
-        .await
-        .map_err(|error| CallError::of("kafka:DescribeClusterV2", &error))?;
-    Ok(reply.cluster_info().map(place_of).unwrap_or_default())
-}
-
-/// Provisioned clusters name their brokers' subnets and groups, serverless ones a configuration for each VPC.
-fn place_of(cluster: &Cluster) -> Place {
-    let brokers = cluster
-        .provisioned()
-        .and_then(|provisioned| provisioned.broker_node_group_info());
-    let (mut subnets, mut groups) = (Vec::new(), Vec::new());
-    if let Some(brokers) = brokers {
-        subnets.extend_from_slice(brokers.client_subnets());
-        groups.extend_from_slice(brokers.security_groups());
-    }
-    for config in cluster
-        .serverless()
-        .iter()
-        .flat_map(|serverless| serverless.vpc_configs())
-    {
-        subnets.extend_from_slice(config.subnet_ids());
-        groups.extend_from_slice(config.security_group_ids());
-    }
-    sorted(subnets, groups)
-}
-
-fn sorted(mut subnets: Vec<String>, mut groups: Vec<String>) -> Place {
-    for list in [&mut subnets, &mut groups] {
-        list.sort();
-        list.dedup();
-    }
-    Place { subnets, groups }
 }
 
 async fn bootstrap(client: &Client, arn: &str) -> Result<GetBootstrapBrokersOutput, CallError> {

@@ -4,7 +4,7 @@ use aws_sdk_kafka::operation::describe_cluster_v2::{
     DescribeClusterV2Error, DescribeClusterV2Output,
 };
 use aws_sdk_kafka::operation::describe_vpc_connection::DescribeVpcConnectionOutput;
-use aws_sdk_kafka::types::{BrokerNodeGroupInfo, Provisioned, Serverless, VpcConfig};
+use aws_sdk_kafka::types::{BrokerNodeGroupInfo, Cluster, Provisioned, Serverless, VpcConfig};
 use aws_smithy_mocks::mock;
 use aws_smithy_types::error::ErrorMetadata;
 

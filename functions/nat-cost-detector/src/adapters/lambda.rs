@@ -5,54 +5,27 @@
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{EndPointType, EventSourceMappingConfiguration, SourceAccessType};
+use tollkeeper::aws::kafka_pollers::{self, Pollers, named};
 
 use crate::fault::CallError;
 use crate::measure::network::{KafkaMapping, PollerMode, PollerSecret};
 
 /// The mappings, in order of their ids.
 pub async fn kafka_mappings(client: &Client) -> Result<Vec<KafkaMapping>, CallError> {
-    let mut pages = client
-        .list_event_source_mappings()
-        .into_paginator()
-        .items()
-        .send();
-    let mut mappings = Vec::new();
-    while let Some(mapping) = pages.next().await {
-        let mapping =
-            mapping.map_err(|error| CallError::of("lambda:ListEventSourceMappings", &error))?;
-        if is_kafka(&mapping) {
-            mappings.push(own(&mapping));
-        }
-    }
+    let found = kafka_pollers::kafka_mappings(client).await?;
+    let mut mappings: Vec<KafkaMapping> = found.iter().map(own).collect();
     mappings.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(mappings)
 }
 
-fn is_kafka(mapping: &EventSourceMappingConfiguration) -> bool {
-    mapping.self_managed_event_source().is_some()
-        || mapping
-            .event_source_arn()
-            .is_some_and(|arn| arn.split(':').nth(2) == Some("kafka"))
-}
-
 fn own(mapping: &EventSourceMappingConfiguration) -> KafkaMapping {
-    let access = |kind: &SourceAccessType, prefix: &str| {
-        let mut values: Vec<String> = mapping
-            .source_access_configurations()
-            .iter()
-            .filter(|access| access.r#type() == Some(kind))
-            .filter_map(|access| access.uri())
-            .map(|uri| uri.strip_prefix(prefix).unwrap_or(uri).to_owned())
-            .collect();
-        values.sort();
-        values
-    };
     let function = mapping.function_arn().unwrap_or_default();
+    let Pollers { subnets, groups } = named(mapping);
     KafkaMapping {
         id: mapping.uuid().unwrap_or_default().to_owned(),
         function: function.split(':').nth(6).unwrap_or(function).to_owned(),
-        subnets: access(&SourceAccessType::VpcSubnet, "subnet:"),
-        groups: access(&SourceAccessType::VpcSecurityGroup, "security_group:"),
+        subnets: subnets.into_iter().collect(),
+        groups: groups.into_iter().collect(),
         bootstrap: mapping
             .self_managed_event_source()
             .and_then(|source| source.endpoints())
