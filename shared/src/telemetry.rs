@@ -8,7 +8,10 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// CloudWatch namespace of all metrics of this product.
 pub const NAMESPACE: &str = "Tollkeeper";
@@ -16,20 +19,25 @@ pub const NAMESPACE: &str = "Tollkeeper";
 /// The runtime's own line about a failed request: [`crate::error::report`] has logged that already, with its type.
 const LOGGED_BY_US: &str = "lambda_runtime::layers::api_response";
 
-/// Starts JSON logging to standard output; `level` is a `tracing` filter such as `info`. Call once, in `main`.
+/// Starts JSON logging to standard output; `level` is a level such as `info`, or one for each module
+/// (`warn,rate_limiter=debug`); `info` where it is neither. Call once, in `main`.
 pub fn start_logging(level: &str) {
-    let quiet = |level: &str| format!("{level},{LOGGED_BY_US}=off");
-    let filter = EnvFilter::try_new(quiet(level)).unwrap_or_else(|_| EnvFilter::new(quiet("info")));
-    // A second call keeps the first subscriber: tests may start several functions in one process.
-    let _ = tracing_subscriber::fmt()
+    // Not the environment filter: it brings a regular expression engine, 180 kB in every function.
+    let filter = level
+        .parse()
+        .unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
         .with_ansi(false)
-        .with_writer(std::io::stdout)
-        .with_env_filter(filter)
+        .with_writer(std::io::stdout);
+    // A second call keeps the first subscriber: tests may start several functions in one process.
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter.with_target(LOGGED_BY_US, LevelFilter::OFF))
         .try_init();
 }
 
