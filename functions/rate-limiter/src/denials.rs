@@ -152,10 +152,10 @@ impl Denials {
     fn drop_claims(&mut self, claims: &[Claim]) {
         for claim in claims {
             for half in [&mut self.young, &mut self.old] {
-                if let Some(denials) = half.get_mut(&claim.key) {
+                if let Some(denials) = half.get_mut(&*claim.key) {
                     denials.retain(|denial| denial.field != claim.field);
                     if denials.is_empty() {
-                        half.remove(&claim.key);
+                        half.remove(&*claim.key);
                     }
                 }
             }
@@ -164,12 +164,12 @@ impl Denials {
 
     fn remember(&mut self, claim: &Claim, reading: Reading, told: Told) {
         self.drop_claims(std::slice::from_ref(claim));
-        if self.young.len() >= IDENTITIES / 2 && !self.young.contains_key(&claim.key) {
+        if self.young.len() >= IDENTITIES / 2 && !self.young.contains_key(&*claim.key) {
             self.old = std::mem::take(&mut self.young);
         }
-        let denials = self.young.entry(claim.key.clone()).or_default();
+        let denials = self.young.entry(claim.key.to_string()).or_default();
         denials.push(Denial {
-            field: claim.field.clone(),
+            field: claim.field.to_string(),
             cost: claim.cost,
             reading,
             told,
@@ -181,7 +181,7 @@ impl Denials {
             return None;
         }
         let halves = [&self.young, &self.old].into_iter();
-        let mut denials = halves.filter_map(|half| half.get(&claim.key)).flatten();
+        let mut denials = halves.filter_map(|half| half.get(&*claim.key)).flatten();
         let denial = denials.find(|denial| denial.field == claim.field)?;
         let lived = steady_us.saturating_sub(denial.told.answered_at);
         let room_at_us = denial.room_at(claim)?;

@@ -15,7 +15,7 @@ fn told(now_us: u64, asked_at: u64, answered_at: u64) -> Told {
     }
 }
 
-fn claim(key: &str, algorithm: Algorithm, cost: u64) -> Claim {
+fn claim(key: &str, algorithm: Algorithm, cost: u64) -> Claim<'_> {
     Claim::new(key, algorithm.signature(), algorithm, cost)
 }
 
@@ -24,7 +24,7 @@ fn gcra(interval_us: u64, burst: u64) -> Algorithm {
 }
 
 /// A cache that has learnt that one more is too much, and the claim.
-fn over(algorithm: Algorithm) -> (Denials, Memory, [Claim; 1]) {
+fn over(algorithm: Algorithm) -> (Denials, Memory, [Claim<'static>; 1]) {
     let (mut denials, mut memory) = (Denials::new(LIFETIME), Memory::new(10));
     let claims = [claim("a", algorithm, 1)];
     let demand = Demand::take(&claims);
@@ -137,7 +137,8 @@ fn a_flood_of_identities_takes_bounded_memory_and_none_is_remembered_without_a_l
         let mut denials = Denials::new(lifetime);
         let mut memory = Memory::new(1);
         for number in 0..IDENTITIES * 2 {
-            let claims = [claim(&number.to_string(), gcra(SECOND, 1), 1)];
+            let key = number.to_string();
+            let claims = [claim(&key, gcra(SECOND, 1), 1)];
             let demand = Demand::take(&claims);
             memory.decide(&demand, START);
             let outcome = memory.decide(&demand, START);

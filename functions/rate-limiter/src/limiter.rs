@@ -125,8 +125,9 @@ impl Limiter {
                 Verdict::flat(demand, is_open, outage)
             }
             OnOutage::Local => {
-                let share = |claim: &Claim| claim.share(self.policy.local_share_percent);
-                let claims: Vec<Claim> = demand.claims.iter().map(share).collect();
+                let percent = self.policy.local_share_percent;
+                let claims = demand.claims.iter().map(|claim| claim.share(percent));
+                let claims: Vec<Claim> = claims.collect();
                 let demand = Demand {
                     claims: &claims,
                     ..*demand

@@ -38,12 +38,12 @@ pub struct Applied<'r> {
 
 impl Applied<'_> {
     /// The claim on the quota.
-    pub fn claim(&self) -> Claim {
+    pub fn claim(&self) -> Claim<'_> {
         Claim {
             enforced: self.enforced,
             ..Claim::new(
-                self.identity.key.clone(),
-                self.limit.field.clone(),
+                self.identity.key.as_str(),
+                self.limit.field.as_str(),
                 self.limit.algorithm,
                 self.cost,
             )

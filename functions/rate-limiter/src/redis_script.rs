@@ -1,5 +1,7 @@
 //! What is sent to `quota.lua` and how its answer is read.
 
+use std::borrow::Cow;
+
 use redis::{Cmd, Script};
 
 use crate::quota::{Algorithm, Claim, Demand, Operation, Outcome, Reading, own_key};
@@ -55,7 +57,10 @@ fn command(name: &str, script: &str, demand: &Demand, now_us: u64, client_clock:
     let arguments = 3 + keys.len() + FIRST + OF_A_CLAIM * claims.len();
     // Enough for names of some length; the script's text comes on top of it.
     let mut command = Cmd::with_capacity(arguments, script.len() + 128 * (1 + claims.len()));
-    command.arg(name).arg(script).arg(keys.len()).arg(&keys);
+    command.arg(name).arg(script).arg(keys.len());
+    for key in &keys {
+        command.arg(&**key);
+    }
     let (operation, taken_at_us) = match operation {
         Operation::Take => ("take", None),
         Operation::Peek => ("peek", None),
@@ -85,16 +90,19 @@ fn command(name: &str, script: &str, demand: &Demand, now_us: u64, client_clock:
 }
 
 /// The keys, each once, and for each claim the index of its own, from 1.
-fn keys(claims: &[Claim]) -> (Vec<String>, Vec<usize>) {
-    let mut keys: Vec<String> = Vec::with_capacity(claims.len());
+fn keys<'c>(claims: &'c [Claim]) -> (Vec<Cow<'c, str>>, Vec<usize>) {
+    let mut keys: Vec<Cow<str>> = Vec::with_capacity(claims.len());
     let mut indexes = Vec::with_capacity(claims.len());
     for claim in claims {
-        let own = claim.algorithm.has_own_key().then(|| own_key(claim));
-        let key = own.as_deref().unwrap_or(&claim.key);
-        let known = keys.iter().position(|known| known == key);
+        let key = if claim.algorithm.has_own_key() {
+            Cow::Owned(own_key(claim))
+        } else {
+            Cow::Borrowed(&*claim.key)
+        };
+        let known = keys.iter().position(|known| *known == key);
         indexes.push(known.unwrap_or(keys.len()) + 1);
         if known.is_none() {
-            keys.push(own.unwrap_or_else(|| claim.key.clone()));
+            keys.push(key);
         }
     }
     (keys, indexes)

@@ -326,7 +326,7 @@ async fn send(
     Ok(answer)
 }
 
-fn chosen(claims: &[Claim], members: &[usize]) -> Vec<Claim> {
+fn chosen<'a>(claims: &[Claim<'a>], members: &[usize]) -> Vec<Claim<'a>> {
     let claims = members.iter().filter_map(|member| claims.get(*member));
     claims.cloned().collect()
 }

@@ -69,8 +69,8 @@ impl Memory {
     }
 
     fn read(&self, claim: &Claim, lease: &str, now_us: u64) -> Reading {
-        let states = self.identities.get(&claim.key);
-        match states.and_then(|states| states.get(&claim.field)) {
+        let states = self.identities.get(&*claim.key);
+        match states.and_then(|states| states.get(&*claim.field)) {
             Some((_, state)) => state.read(claim, lease, now_us),
             None => State::fresh(&claim.algorithm).read(claim, lease, now_us),
         }
@@ -78,17 +78,17 @@ impl Memory {
 
     fn charge(&mut self, claim: &Claim, lease: &str, now_us: u64) {
         self.make_room_for(&claim.key, now_us);
-        let states = self.identities.entry(claim.key.clone()).or_default();
+        let states = self.identities.entry(claim.key.to_string()).or_default();
         let (_, state) = states
-            .entry(claim.field.clone())
+            .entry(claim.field.to_string())
             .or_insert_with(|| (claim.algorithm, State::fresh(&claim.algorithm)));
         state.charge(claim, lease, now_us);
     }
 
     fn change(&mut self, claims: &[Claim], change: impl Fn(&Claim, &mut State)) {
         for claim in claims {
-            let states = self.identities.get_mut(&claim.key);
-            if let Some((_, state)) = states.and_then(|states| states.get_mut(&claim.field)) {
+            let states = self.identities.get_mut(&*claim.key);
+            if let Some((_, state)) = states.and_then(|states| states.get_mut(&*claim.field)) {
                 change(claim, state);
             }
         }
@@ -97,14 +97,14 @@ impl Memory {
     /// Drops what limits nobody any more of the identities that were written to.
     fn tidy(&mut self, claims: &[Claim], now_us: u64) {
         for claim in claims.iter().filter(|claim| !claim.algorithm.has_own_key()) {
-            let Some(states) = self.identities.get_mut(&claim.key) else {
+            let Some(states) = self.identities.get_mut(&*claim.key) else {
                 continue;
             };
             states.retain(|_, (algorithm, state)| {
                 algorithm.has_own_key() || state.over_at_us(algorithm) > now_us
             });
             if states.is_empty() {
-                self.identities.remove(&claim.key);
+                self.identities.remove(&*claim.key);
             }
         }
     }

@@ -10,7 +10,7 @@ fn gcra(interval_us: u64, burst: u64) -> Algorithm {
     Algorithm::Gcra { interval_us, burst }
 }
 
-fn claim(algorithm: Algorithm, cost: u64) -> Claim {
+fn claim(algorithm: Algorithm, cost: u64) -> Claim<'static> {
     Claim::new("someone", algorithm.signature(), algorithm, cost)
 }
 
@@ -145,7 +145,7 @@ fn a_reset_forgets_and_a_peek_charges_nothing() {
 #[test]
 fn a_flood_of_identities_takes_bounded_memory_and_forgets_the_least_used_first() {
     let mut memory = Memory::new(3);
-    let of = |key: &str, cost| [Claim::new(key, "default", gcra(1_000, 10), cost)];
+    let of = |key: &str, cost| [Claim::new(key.to_owned(), "default", gcra(1_000, 10), cost)];
     take(&mut memory, &of("heavy", 9), 5_000_000);
     for number in 0..1_000 {
         take(&mut memory, &of(&number.to_string(), 1), 5_000_000);

@@ -16,18 +16,20 @@ mod memory;
 mod outcome;
 mod state;
 
+use std::borrow::Cow;
+
 pub use algorithm::{Algorithm, strict};
 pub use memory::Memory;
 pub use outcome::{Outcome, Reading, Standing};
 
 /// One rule's claim on one identity's quota. The claims of a request name different rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct Claim<'a> {
     /// Whose quota: the name of the remembered state. On a cluster the part in braces picks the slot.
-    pub key: String,
+    pub key: Cow<'a, str>,
     /// Which rule: the name of its part of that state, without white space. It must change with the rule's numbers
     /// ([`Algorithm::signature`]): the old state would mean something else.
-    pub field: String,
+    pub field: Cow<'a, str>,
     /// How the rule limits.
     pub algorithm: Algorithm,
     /// Units that the request costs: at least 1, at most [`Algorithm::most`]. A lease always counts as one.
@@ -36,11 +38,11 @@ pub struct Claim {
     pub enforced: bool,
 }
 
-impl Claim {
+impl<'a> Claim<'a> {
     /// An enforced claim.
     pub fn new(
-        key: impl Into<String>,
-        field: impl Into<String>,
+        key: impl Into<Cow<'a, str>>,
+        field: impl Into<Cow<'a, str>>,
         algorithm: Algorithm,
         cost: u64,
     ) -> Self {
@@ -90,7 +92,7 @@ pub struct Demand<'a> {
     /// What is to be done.
     pub operation: Operation,
     /// On what.
-    pub claims: &'a [Claim],
+    pub claims: &'a [Claim<'a>],
     /// The name of the lease that [`Algorithm::Leases`] claims take or give back: unique for each request in flight,
     /// without white space. Taking under a name that is held renews it. Unused where no claim leases.
     pub lease: &'a str,
@@ -98,7 +100,7 @@ pub struct Demand<'a> {
 
 impl<'a> Demand<'a> {
     /// A take without leases.
-    pub fn take(claims: &'a [Claim]) -> Self {
+    pub fn take(claims: &'a [Claim<'a>]) -> Self {
         Self {
             operation: Operation::Take,
             claims,

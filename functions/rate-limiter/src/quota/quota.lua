@@ -34,58 +34,48 @@ if clock == '0' then
     now = time[1] * 1000000 + time[2]
   end
 end
-local reply, size = {1, clock == '1' and 1 or 0, now}, 3
+-- Made as long as one claim needs.
+local reply, size = {1, clock == '1' and 1 or 0, now, 0, 0, 0}, 3
 
--- Most requests take from rates of one identity that nothing else is remembered of: the same as below, in one pass.
--- Answers whether it was such a request; if not, nothing was written.
-local function take_rates()
-  local key, count = KEYS[1], #ARGV
-  for claim = 6, count, 7 do
-    if ARGV[claim] ~= 'g' then
-      return false
-    end
-  end
-  local value, at, entries, last, allowed = call('GET', key), 1, {}, now, 1
-  for claim = 6, count, 7 do
-    local field, moment = ARGV[claim + 2], 0
+-- Most requests take from rates of one identity that nothing else is remembered of: the same as below, in one pass, and
+-- without a function, which would cost a tenth of it. Other requests leave by the break, with nothing written.
+if operation == 'take' and ARGV[6] == 'g' and not KEYS[2] then
+  local key, at, last, packed, known = KEYS[1], 1, now, nil, true
+  local value = call('GET', key)
+  for claim = 6, #ARGV, 7 do
+    local field, moment, kept = ARGV[claim + 2], now, nil
     if value then
       local from = at + #field + 1
       local space = string.find(value, ' ', from, true)
       moment = string.sub(value, at, from - 1) == field .. ' ' and tonumber(string.sub(value, from, space and space - 1))
-      if not moment then
-        return false
-      end
       at = space and space + 1 or #value + 1
+    end
+    if ARGV[claim] ~= 'g' or not moment then
+      known = false
+      break
     end
     local full = moment > now and moment or now
     local charged = full + ARGV[claim + 5]
     local room = charged - ARGV[claim + 3]
     if room <= now then
-      room = now
-      if charged > last then
-        last = charged
-      end
-      entries[#entries + 1] = field .. digits(' %.0f', charged)
+      room, kept = now, charged
     elseif ARGV[claim + 6] == '1' then
-      allowed = 0
+      reply[1] = 0
     elseif moment > now then
-      last = max(last, moment)
-      entries[#entries + 1] = field .. digits(' %.0f', moment)
+      kept = moment
+    end
+    if kept then
+      local entry = field .. digits(' %.0f', kept)
+      packed = packed and packed .. ' ' .. entry or entry
+      last = kept > last and kept or last
     end
     reply[size + 1], reply[size + 2], reply[size + 3] = 0, room, full
     size = size + 3
   end
-  if value and at <= #value then
-    return false
-  end
-  reply[1] = allowed
-  if allowed == 1 and entries[1] then
-    call('SET', key, entries[2] and table.concat(entries, ' ') or entries[1], 'PX', math.ceil((last - now) / 1000))
-  end
-  return true
-end
-if operation == 'take' and not KEYS[2] then
-  if take_rates() then
+  if known and not (value and at <= #value) then
+    if packed and reply[1] == 1 then
+      call('SET', key, packed, 'PX', math.ceil((last - now) / 1000))
+    end
     return reply
   end
   reply, size = {1, clock == '1' and 1 or 0, now}, 3

@@ -22,11 +22,16 @@ fn gcra(burst: u64) -> Algorithm {
 /// One identity on each node, by its slot: 3168, 7233 and 11694.
 const IDENTITIES: [&str; 3] = ["{f}", "{g}", "{h}"];
 
-fn claim(key: &str, algorithm: Algorithm) -> Claim {
-    Claim::new(key, format!("rule:{}", algorithm.signature()), algorithm, 1)
+fn claim(key: &str, algorithm: Algorithm) -> Claim<'static> {
+    Claim::new(
+        key.to_owned(),
+        format!("rule:{}", algorithm.signature()),
+        algorithm,
+        1,
+    )
 }
 
-async fn take(redis: &RedisServer, claims: &[Claim]) -> Result<Outcome, Outage> {
+async fn take(redis: &RedisServer, claims: &[Claim<'_>]) -> Result<Outcome, Outage> {
     redis.decide(&Demand::take(claims), 0).await
 }
 

@@ -42,15 +42,15 @@ fn gcra(burst: u64) -> Algorithm {
     }
 }
 
-fn claim(key: &str, algorithm: Algorithm) -> Claim {
+fn claim(key: &str, algorithm: Algorithm) -> Claim<'_> {
     Claim::new(key, algorithm.signature(), algorithm, 1)
 }
 
-async fn take(limiter: &Limiter, claims: &[Claim]) -> Verdict {
+async fn take(limiter: &Limiter, claims: &[Claim<'_>]) -> Verdict {
     limiter.ask(&Demand::take(claims), wall_clock()).await
 }
 
-async fn reset(limiter: &Limiter, claims: &[Claim]) -> Verdict {
+async fn reset(limiter: &Limiter, claims: &[Claim<'_>]) -> Verdict {
     let demand = Demand {
         operation: Operation::Reset,
         ..Demand::take(claims)

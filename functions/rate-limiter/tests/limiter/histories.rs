@@ -15,7 +15,7 @@ const MOST_DEMANDS: usize = 8;
 pub(crate) struct Asked {
     pub(crate) now_us: u64,
     pub(crate) operation: Operation,
-    pub(crate) claims: Vec<Claim>,
+    pub(crate) claims: Vec<Claim<'static>>,
     pub(crate) lease: String,
 }
 
@@ -91,7 +91,7 @@ fn operation(rng: &mut Rng, moments: &[u64]) -> Operation {
 }
 
 /// Some of the rules; the last one counts everybody together, under a key of its own.
-fn claims(rng: &mut Rng, seed: u64, rules: &[Algorithm]) -> Vec<Claim> {
+fn claims(rng: &mut Rng, seed: u64, rules: &[Algorithm]) -> Vec<Claim<'static>> {
     let identity = rng.u8(0..2);
     let mut places: Vec<usize> = (0..rules.len()).collect();
     rng.shuffle(&mut places);

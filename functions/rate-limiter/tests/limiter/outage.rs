@@ -45,7 +45,7 @@ fn nowhere() -> String {
     format!("redis://127.0.0.1:{}", free_port())
 }
 
-fn claim() -> [Claim; 1] {
+fn claim() -> [Claim<'static>; 1] {
     let algorithm = Algorithm::Gcra {
         interval_us: 100_000_000,
         burst: 100,

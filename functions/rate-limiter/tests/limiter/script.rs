@@ -16,7 +16,7 @@ fn gcra(interval_us: u64, burst: u64) -> Algorithm {
     Algorithm::Gcra { interval_us, burst }
 }
 
-fn claim(key: &str, field: &str, algorithm: Algorithm) -> Claim {
+fn claim<'a>(key: &'a str, field: &'a str, algorithm: Algorithm) -> Claim<'a> {
     Claim::new(key, field, algorithm, 1)
 }
 
