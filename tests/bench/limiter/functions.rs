@@ -57,8 +57,8 @@ pub(super) async fn rows(
     url: &str,
     python: &Result<String, String>,
 ) -> Result<Vec<Row>, Error> {
-    let script = root
-        .join("tests/bench/limiter/python/function.py")
+    let scripts = root
+        .join("tests/bench/limiter/python")
         .display()
         .to_string();
     let binary = root
@@ -77,7 +77,11 @@ pub(super) async fn rows(
         ("ON_OUTAGE", "closed"),
         ("LOG_LEVEL", "error"),
     ]);
-    let theirs = environment(&[("REDIS_URL", url), ("LIMIT", "100")]);
+    let theirs = environment(&[
+        ("REDIS_URL", url),
+        ("LIMIT", "100"),
+        ("PYTHONPATH", &scripts),
+    ]);
     let mut rows = Vec::new();
     for (clients, case) in [
         ("each", "function, every request another client"),
@@ -92,7 +96,9 @@ pub(super) async fn rows(
         };
         let mut runners = vec![start(super::OURS, &ours, std::slice::from_ref(&binary))?];
         if let Ok(python) = python {
-            runners.push(start(PEER, &theirs, &[python.clone(), script.clone()])?);
+            let module = ["-m", "awslambdaric", "function.handler"].map(str::to_owned);
+            let program = [std::slice::from_ref(python), &module].concat();
+            runners.push(start(PEER, &theirs, &program)?);
         }
         let cases = [(super::OURS, "start", COUNT), (PEER, "start", COUNT)];
         let figures = runner::race(&mut runners, &cases, WARM_UP, ROUNDS).await?;

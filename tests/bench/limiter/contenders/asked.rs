@@ -26,8 +26,9 @@ pub(super) struct Asked {
     uncached: Limiter,
     without_breaker: Limiter,
     with_breaker: Limiter,
-    /// What a rule is called in its state: known since the start.
+    /// What rules are called in their state: known since the start.
     narrow: String,
+    wide: [String; 3],
     plain: MultiplexedConnection,
     floor: Script,
 }
@@ -57,6 +58,7 @@ impl Asked {
             without_breaker: limiter(2, 0, DEADLINE)?,
             with_breaker: limiter(2, 3, DEADLINE)?,
             narrow: format!("narrow:{}", NARROW.signature()),
+            wide: [1, 2, 3].map(|rule| format!("rule-{rule}:{}", WIDE.signature())),
             plain: plain.await.map_err(io::Error::other)?,
             floor: Script::new("return 1"),
         })
@@ -65,6 +67,7 @@ impl Asked {
     /// One decision, or one command of a floor.
     pub(super) async fn once(&self, case: &str, salt: &str, index: usize) -> io::Result<()> {
         let now = wall_clock();
+        let unique = || key(&format!("{salt}-{index}"));
         match case {
             "ping" => self.send(&cmd("PING")).await?,
             "incr" => {
@@ -79,13 +82,19 @@ impl Asked {
                     self.send(cmd("EVAL").arg("return 1").arg(0)).await?;
                 }
             }
-            "one" => one(&self.cached, &key(salt, index), now).await?,
-            "hot" => one(&self.cached, &key(salt, 0), now).await?,
-            "three" => three(&self.cached, &key(salt, index), now).await?,
-            "over" => over(&self.cached, &self.narrow(salt), now).await?,
-            "over-asked" => over(&self.uncached, &self.narrow(salt), now).await?,
-            "stopped" => waits(&self.without_breaker, &key(salt, index), now).await,
-            "stopped-breaker" => waits(&self.with_breaker, &key(salt, index), now).await,
+            "one" => expect(true, &self.cached, &self.one(&unique()), now).await?,
+            "hot" => expect(true, &self.cached, &self.one(&key(salt)), now).await?,
+            "three" => expect(true, &self.cached, &self.three(&unique()), now).await?,
+            "over" => expect(false, &self.cached, &self.narrow(salt), now).await?,
+            "over-asked" => expect(false, &self.uncached, &self.narrow(salt), now).await?,
+            "stopped" | "stopped-breaker" => {
+                let limiter = match case {
+                    "stopped" => &self.without_breaker,
+                    _ => &self.with_breaker,
+                };
+                let key = unique();
+                std::hint::black_box(limiter.ask(&Demand::take(&self.one(&key)), now).await);
+            }
             _ => return Err(io::Error::other(format!("no case `{case}`"))),
         }
         Ok(())
@@ -136,8 +145,19 @@ impl Asked {
         Ok(Some(info.lines().filter_map(calls).sum()))
     }
 
-    fn narrow(&self, salt: &str) -> [Claim; 1] {
-        [Claim::new(key(salt, 0), self.narrow.as_str(), NARROW, 1)]
+    fn narrow(&self, salt: &str) -> [Claim<'_>; 1] {
+        [Claim::new(key(salt), self.narrow.as_str(), NARROW, 1)]
+    }
+
+    fn one<'a>(&'a self, key: &'a str) -> [Claim<'a>; 1] {
+        let [field, ..] = &self.wide;
+        [Claim::new(key, field, WIDE, 1)]
+    }
+
+    fn three<'a>(&'a self, key: &'a str) -> [Claim<'a>; 3] {
+        self.wide
+            .each_ref()
+            .map(|field| Claim::new(key, field, WIDE, 1))
     }
 
     async fn send(&self, command: &Cmd) -> io::Result<()> {
@@ -149,46 +169,25 @@ impl Asked {
     }
 }
 
-fn key(salt: &str, index: usize) -> String {
-    format!("tollkeeper:limit:{{address:{salt}-{index}}}")
+fn key(client: &str) -> String {
+    ["tollkeeper:limit:{address:", client, "}"].concat()
 }
 
-fn wide(key: &str, rule: usize) -> Claim {
-    let algorithm = Algorithm::Gcra {
-        interval_us: 36,
-        burst: 100_000_000,
-    };
-    Claim::new(
-        key,
-        format!("rule-{rule}:{}", algorithm.signature()),
-        algorithm,
-        1,
-    )
-}
+const WIDE: Algorithm = Algorithm::Gcra {
+    interval_us: 36,
+    burst: 100_000_000,
+};
 
 const NARROW: Algorithm = Algorithm::Gcra {
     interval_us: HOUR_US / 10,
     burst: 10,
 };
 
-async fn one(limiter: &Limiter, key: &str, now: Timestamp) -> io::Result<()> {
-    expect(true, limiter, &[wide(key, 1)], now).await
-}
-
-async fn three(limiter: &Limiter, key: &str, now: Timestamp) -> io::Result<()> {
-    let claims = [wide(key, 1), wide(key, 2), wide(key, 3)];
-    expect(true, limiter, &claims, now).await
-}
-
-async fn over(limiter: &Limiter, claims: &[Claim], now: Timestamp) -> io::Result<()> {
-    expect(false, limiter, claims, now).await
-}
-
 /// A figure of something that was not decided as it should be is no figure.
 async fn expect(
     allowed: bool,
     limiter: &Limiter,
-    claims: &[Claim],
+    claims: &[Claim<'_>],
     now: Timestamp,
 ) -> io::Result<()> {
     let verdict = limiter.ask(&Demand::take(claims), now).await;
@@ -197,9 +196,4 @@ async fn expect(
     } else {
         Err(io::Error::other(format!("decided otherwise: {verdict:?}")))
     }
-}
-
-async fn waits(limiter: &Limiter, key: &str, now: Timestamp) {
-    let claims = [wide(key, 1)];
-    std::hint::black_box(limiter.ask(&Demand::take(&claims), now).await);
 }

@@ -1,6 +1,5 @@
-"""The classic limiter as a whole Lambda function behind a load balancer, with the least of a runtime around it."""
+"""The classic limiter as a whole Lambda function behind a load balancer; awslambdaric runs it, as in Lambda itself."""
 
-import http.client
 import json
 import os
 import time
@@ -12,7 +11,7 @@ LIMIT = int(os.environ["LIMIT"])
 WINDOW = 60
 
 
-def handler(event):
+def handler(event, _context):
     """Counts the client by the address that the load balancer appended."""
     address = event["headers"]["x-forwarded-for"].split(",")[-1].strip()
     window = int(time.time()) // WINDOW
@@ -36,19 +35,3 @@ def answer(status, description, headers, body):
         "headers": headers,
         "body": json.dumps(body),
     }
-
-
-def main():
-    """Asks the Runtime API for events: one connection, nothing else (awslambdaric does more)."""
-    runtime = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
-    while True:
-        runtime.request("GET", "/2018-06-01/runtime/invocation/next")
-        response = runtime.getresponse()
-        request_id = response.headers["lambda-runtime-aws-request-id"]
-        body = json.dumps(handler(json.loads(response.read())))
-        runtime.request("POST", f"/2018-06-01/runtime/invocation/{request_id}/response", body)
-        runtime.getresponse().read()
-
-
-if __name__ == "__main__":
-    main()
