@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::quota::{Algorithm, Claim, Demand, Operation, Outcome, Reading};
+use crate::quota::{Algorithm, Claim, Demand, Operation, Outcome, Reading, Standing};
 
 /// Identities remembered: about 4 MB at two rules each.
 const IDENTITIES: usize = 10_000;
@@ -80,8 +80,8 @@ impl Denials {
         self.epoch
     }
 
-    /// What Redis would say, if it is certain to deny. Rules of which that is not known have no reading.
-    pub(crate) fn certain(&self, demand: &Demand, steady_us: u64) -> Option<Outcome> {
+    /// Where the client stands with each claim, if Redis is certain to deny; `None` of rules of which that is not known.
+    pub(crate) fn certain(&self, demand: &Demand, steady_us: u64) -> Option<Vec<Option<Standing>>> {
         let asks = matches!(demand.operation, Operation::Take | Operation::Peek);
         if !asks || (self.young.is_empty() && self.old.is_empty()) {
             return None;
@@ -89,35 +89,30 @@ impl Denials {
         let mut known = demand
             .claims
             .iter()
-            .map(|claim| self.denial_of(claim, steady_us));
+            .map(|claim| (claim, self.denial_of(claim, steady_us)));
         // Most requests have one claim, and most of those with several are denied by the first.
-        let (before, (told, first)) = known
+        let (before, first, told) = known
             .by_ref()
             .enumerate()
-            .find_map(|(place, known)| Some((place, known?)))?;
+            .find_map(|(place, one)| Some((place, one, one.1?.0)))?;
         let now_us = told.earliest(steady_us);
-        let reading = |(told, reading): (Told, Reading)| {
-            // Several nodes may have told their times: all are put on the first one's clock.
-            let moved = |at: u64| {
-                let left = at.saturating_sub(told.earliest(steady_us));
-                now_us + left
-            };
-            Reading {
-                used: reading.used,
-                room_at_us: moved(reading.room_at_us),
-                full_at_us: moved(reading.full_at_us),
-            }
-        };
-        let mut readings = Vec::with_capacity(demand.claims.len());
-        readings.resize(before, None);
-        readings.push(Some(reading((told, first))));
-        readings.extend(known.map(|known| known.map(reading)));
-        Some(Outcome {
+        let denial = Outcome {
             operation: demand.operation,
             allowed: false,
             now_us,
-            readings,
-        })
+            readings: Vec::new(),
+        };
+        let standing = |(claim, known): (&Claim, Option<(Told, Reading)>)| {
+            let (told, reading) = known?;
+            // Several nodes may have told their times: all are put on the first one's clock.
+            let reading = reading.moved(told.earliest(steady_us), now_us);
+            Some(denial.standing(claim, reading))
+        };
+        let mut standings = Vec::with_capacity(demand.claims.len());
+        standings.resize(before, None);
+        standings.push(standing(first));
+        standings.extend(known.map(standing));
+        Some(standings)
     }
 
     /// Learns from an answer; `epoch` is that of the question.

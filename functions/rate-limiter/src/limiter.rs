@@ -79,11 +79,13 @@ impl Limiter {
             let mut denials = lock(&self.denials);
             if gives_back(demand.operation) {
                 denials.forget(demand.claims);
-            } else if let Some(outcome) = denials.certain(demand, asked_at) {
+            } else if let Some(standings) = denials.certain(demand, asked_at) {
                 return Verdict {
+                    allowed: false,
+                    standings,
+                    outage: None,
                     from_cache: true,
                     decided_at_us: None,
-                    ..Verdict::of(&outcome, demand.claims, None)
                 };
             }
             denials.epoch()

@@ -82,7 +82,8 @@ impl Outcome {
         }
     }
 
-    fn standing(&self, claim: &Claim, reading: Reading) -> Standing {
+    /// Where the client stands with one claim of which this was read.
+    pub(crate) fn standing(&self, claim: &Claim, reading: Reading) -> Standing {
         let now = self.now_us;
         let asks = matches!(self.operation, Operation::Take | Operation::Peek);
         let exceeded = asks && reading.room_at_us > now;
@@ -107,7 +108,7 @@ impl Outcome {
 
 impl Reading {
     /// The reading on another clock.
-    fn moved(self, from_us: u64, to_us: u64) -> Self {
+    pub(crate) fn moved(self, from_us: u64, to_us: u64) -> Self {
         let moved = |at: u64| at.saturating_sub(from_us).saturating_add(to_us);
         Self {
             used: self.used,
