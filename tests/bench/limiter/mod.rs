@@ -1,10 +1,11 @@
 //! Limiter: what a decision costs, in time, in CPU and in trips to Redis, with Redis in reach and without.
 //!
 //! A real redis-server on one core and everybody against it from another, one process each, in alternating order (ABBA):
-//! ours with floors of the same client library (PING, INCR, `EVALSHA return 1`), `@upstash/ratelimit` over ioredis, and the
-//! classic INCR and EXPIRE in redis-py. All of them first let ten of fifteen requests of one client pass. Then whole
-//! functions, ours and the classic one in Python, on a Runtime API that does nothing else. Not measured: a network; it
-//! adds the same to every trip to Redis, so it makes the ratios of latencies smaller and those of denials larger.
+//! ours with floors of the same client library (PING, INCR, `EVALSHA return 1`), redis-cell asked by that client,
+//! `@upstash/ratelimit` over ioredis, and the classic INCR and EXPIRE in redis-py. All of them first let ten of fifteen
+//! requests of one client pass. Then whole functions, ours and the classic one in Python, on a Runtime API that does
+//! nothing else. Not measured: a network; it adds the same to every trip to Redis, so it makes the ratios of latencies
+//! smaller and those of denials larger.
 
 mod functions;
 mod runner;
@@ -28,10 +29,11 @@ const DEADLINE_MS: f64 = 80.0;
 const OURS: &str = "ours";
 const UPSTASH: &str = "upstash-token-bucket";
 const UPSTASH_CACHED: &str = "upstash-fixed-window, cache on";
+const CELL: &str = "redis-cell CL.THROTTLE";
 const CLASSIC: &str = "redis-py INCR + EXPIRE";
 
 /// Who is asked for what in every round.
-const CASES: [(&str, &str, usize); 17] = [
+const CASES: [(&str, &str, usize); 20] = [
     (OURS, "ping", COUNT),
     (OURS, "incr", COUNT),
     (OURS, "evalsha", COUNT),
@@ -42,6 +44,9 @@ const CASES: [(&str, &str, usize); 17] = [
     (OURS, "over-asked", COUNT),
     (OURS, "at-once-one", 5 * COUNT),
     (OURS, "at-once-incr", 5 * COUNT),
+    (CELL, "cell-unique", COUNT),
+    (CELL, "cell-hot", COUNT),
+    (CELL, "cell-over", COUNT),
     (UPSTASH, "unique", COUNT),
     (UPSTASH, "hot", COUNT),
     (UPSTASH, "over", COUNT),
@@ -57,7 +62,9 @@ pub(crate) async fn run() -> Result<Report, Error> {
     build::contender(&root)?;
     build::release(&root, &["--package", "rate-limiter"])?;
     let peers = Peers::install(&root);
-    let cloud = LocalCloud::builder("bench-limiter").redis().start().await?;
+    let module = peers.cell.as_ref().ok().cloned();
+    let cloud = LocalCloud::builder("bench-limiter").redis_with(module);
+    let cloud = cloud.start().await?;
     let rows = rows(&cloud, &root, &peers).await;
     cloud.stop().await?;
     Ok(Report::new("limiter", rows?))
@@ -69,6 +76,8 @@ struct Peers {
     node: Result<PathBuf, String>,
     /// A Python with redis-py.
     python: Result<String, String>,
+    /// A module for redis-server.
+    cell: Result<PathBuf, String>,
 }
 
 async fn rows(cloud: &LocalCloud, root: &Path, peers: &Peers) -> Result<Vec<Row>, Error> {
@@ -80,6 +89,10 @@ async fn rows(cloud: &LocalCloud, root: &Path, peers: &Peers) -> Result<Vec<Row>
         if let Ok(command) = command {
             runners.push(Runner::start(name, &command)?);
         }
+    }
+    if peers.cell.is_ok() {
+        // Asked by the same client as ours.
+        runners.push(Runner::start(CELL, &ours)?);
     }
     for runner in &mut runners {
         runner.agree().await?;
@@ -168,18 +181,34 @@ fn latency(figures: &Figures, peers: &Peers) -> Result<Vec<Row>, Error> {
         &one,
         Some(1.0 / 1.5),
     ));
-    for name in [UPSTASH, CLASSIC] {
+    for name in [UPSTASH, CELL, CLASSIC] {
         for (case, ours, theirs) in [
             ("a decision, unique clients", &one, "unique"),
             ("a decision, one hot client", &hot, "hot"),
         ] {
             rows.push(match peers.missing(name) {
                 Some(why) => Row::unmatched(measure(case), ours, name, None, why),
-                None => Row::against(measure(case), ours, name, &p50(name, theirs)?, None),
+                None => Row::against(
+                    measure(case),
+                    ours,
+                    name,
+                    &p50(name, case_of(name, theirs))?,
+                    None,
+                ),
             });
         }
     }
     Ok(rows)
+}
+
+/// What a peer's case is called.
+fn case_of(name: &str, case: &'static str) -> &'static str {
+    match case {
+        _ if name != CELL => case,
+        "unique" => "cell-unique",
+        "hot" => "cell-hot",
+        _ => "cell-over",
+    }
 }
 
 /// Of a client that is over its limit. CPU of the asking process only: that of redis-server comes on top of it for the
@@ -200,10 +229,21 @@ fn denials(figures: &Figures, peers: &Peers) -> Result<Vec<Row>, Error> {
         &of(OURS, "over-asked")?,
         None,
     )];
-    for (name, required) in [(CLASSIC, 50.0), (UPSTASH, 50.0), (UPSTASH_CACHED, 10.0)] {
+    for (name, required) in [
+        (CLASSIC, 50.0),
+        (UPSTASH, 50.0),
+        (CELL, 50.0),
+        (UPSTASH_CACHED, 10.0),
+    ] {
         rows.push(match peers.missing(name) {
             Some(why) => Row::unmatched(measure, &ours, name, Some(required), why),
-            None => Row::against(measure, &ours, name, &of(name, "over")?, Some(required)),
+            None => Row::against(
+                measure,
+                &ours,
+                name,
+                &of(name, case_of(name, "over"))?,
+                Some(required),
+            ),
         });
     }
     let asked = figures.of(OURS, "over", |answer| answer.asked_redis)?;
@@ -272,6 +312,7 @@ impl Peers {
         Self {
             node: peers::node(root, "limiter"),
             python: peers::python(root, "bench-limiter"),
+            cell: peers::redis_module(root, "redis-cell"),
         }
     }
 
@@ -294,10 +335,10 @@ impl Peers {
     }
 
     fn missing(&self, name: &str) -> Option<String> {
-        if name == CLASSIC {
-            self.python.as_ref().err().cloned()
-        } else {
-            self.node.as_ref().err().cloned()
+        match name {
+            CLASSIC => self.python.as_ref().err().cloned(),
+            CELL => self.cell.as_ref().err().cloned(),
+            _ => self.node.as_ref().err().cloned(),
         }
     }
 }

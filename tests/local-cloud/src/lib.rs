@@ -55,6 +55,7 @@ const ACCESS_KEY: &str = "testing";
 pub struct Builder {
     name: String,
     redis: bool,
+    redis_module: Option<PathBuf>,
     redis_cluster: bool,
     kafka: bool,
 }
@@ -64,6 +65,12 @@ impl Builder {
     pub fn redis(mut self) -> Self {
         self.redis = true;
         self
+    }
+
+    /// Also starts a redis-server with a module.
+    pub fn redis_with(mut self, module: Option<PathBuf>) -> Self {
+        self.redis_module = module;
+        self.redis()
     }
 
     /// Also starts a Redis cluster of three nodes.
@@ -83,7 +90,9 @@ impl Builder {
         let logs = workspace::log_folder(&self.name)?;
         let redis = async {
             if self.redis {
-                Redis::start(&logs).await.map(Some)
+                Redis::start(self.redis_module.as_deref(), &logs)
+                    .await
+                    .map(Some)
             } else {
                 Ok(None)
             }
@@ -135,6 +144,7 @@ impl LocalCloud {
         Builder {
             name: name.to_owned(),
             redis: false,
+            redis_module: None,
             redis_cluster: false,
             kafka: false,
         }

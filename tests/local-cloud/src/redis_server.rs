@@ -30,21 +30,28 @@ struct Place {
     port: u16,
     /// The port on which the nodes of a cluster talk; `None` for a server of its own.
     bus: Option<u16>,
+    /// A module that it loads.
+    module: Option<PathBuf>,
     logs: PathBuf,
 }
 
 impl Redis {
     /// A server of its own.
-    pub(crate) async fn start(logs: &Path) -> Result<Self, Error> {
-        Self::at_free_ports("redis", false, logs).await
+    pub(crate) async fn start(module: Option<&Path>, logs: &Path) -> Result<Self, Error> {
+        Self::at_free_ports("redis", false, module, logs).await
     }
 
     /// A node that knows no other yet and has no slots.
     pub(crate) async fn start_node(name: &str, logs: &Path) -> Result<Self, Error> {
-        Self::at_free_ports(name, true, logs).await
+        Self::at_free_ports(name, true, None, logs).await
     }
 
-    async fn at_free_ports(name: &str, is_node: bool, logs: &Path) -> Result<Self, Error> {
+    async fn at_free_ports(
+        name: &str,
+        is_node: bool,
+        module: Option<&Path>,
+        logs: &Path,
+    ) -> Result<Self, Error> {
         let mut attempt = 1;
         loop {
             // Redis cannot pick a free port itself; another process may take this one first: then the next.
@@ -53,6 +60,7 @@ impl Redis {
                 name: name.to_owned(),
                 port,
                 bus: is_node.then_some(bus),
+                module: module.map(Path::to_owned),
                 logs: logs.to_owned(),
             };
             match launch(&place).await {
@@ -135,6 +143,9 @@ impl Place {
         let mut set = |name: &str, value: OsString| arguments.extend([name.into(), value]);
         set("--port", self.port.to_string().into());
         set("--dir", self.logs.clone().into());
+        if let Some(module) = &self.module {
+            set("--loadmodule", module.into());
+        }
         if let Some(bus) = self.bus {
             set("--cluster-enabled", "yes".into());
             // Without this the bus is at port + 10000, which may be taken or beyond the last port.

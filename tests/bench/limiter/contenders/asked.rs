@@ -82,6 +82,9 @@ impl Asked {
                     self.send(cmd("EVAL").arg("return 1").arg(0)).await?;
                 }
             }
+            "cell-unique" => self.throttle(&unique(), CELL_WIDE, false).await?,
+            "cell-hot" => self.throttle(&key(salt), CELL_WIDE, false).await?,
+            "cell-over" => self.throttle(&key(salt), CELL_NARROW, true).await?,
             "one" => expect(true, &self.cached, &self.one(&unique()), now).await?,
             "hot" => expect(true, &self.cached, &self.one(&key(salt)), now).await?,
             "three" => expect(true, &self.cached, &self.three(&unique()), now).await?,
@@ -124,6 +127,36 @@ impl Asked {
             allowed += u32::from(verdict.allowed && verdict.outage.is_none());
         }
         allowed
+    }
+
+    /// Asks redis-cell.
+    async fn throttle(
+        &self,
+        key: &str,
+        (burst, count, seconds): Throttle,
+        limited: bool,
+    ) -> io::Result<()> {
+        let mut command = cmd("CL.THROTTLE");
+        command.arg(key).arg(burst).arg(count).arg(seconds);
+        let mut connection = self.plain.clone();
+        let answer: [i64; 5] = command
+            .query_async(&mut connection)
+            .await
+            .map_err(io::Error::other)?;
+        let [is_limited, ..] = answer;
+        if (is_limited == 1) == limited {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("decided otherwise: {answer:?}")))
+        }
+    }
+
+    /// Ten of eleven pass redis-cell.
+    pub(super) async fn exhaust_cell(&self, salt: &str) -> io::Result<()> {
+        for _ in 0..10 {
+            self.throttle(&key(salt), CELL_NARROW, false).await?;
+        }
+        self.throttle(&key(salt), CELL_NARROW, true).await
     }
 
     /// Scripts that Redis has run so far; `None`: it does not say in time.
@@ -177,6 +210,11 @@ const WIDE: Algorithm = Algorithm::Gcra {
     interval_us: 36,
     burst: 100_000_000,
 };
+
+/// redis-cell's burst beyond the first unit, and so many units in so many seconds.
+type Throttle = (u32, u32, u32);
+const CELL_WIDE: Throttle = (99_999_999, 1_000_000, 36);
+const CELL_NARROW: Throttle = (9, 10, 3_600);
 
 const NARROW: Algorithm = Algorithm::Gcra {
     interval_us: HOUR_US / 10,

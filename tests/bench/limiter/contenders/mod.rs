@@ -59,6 +59,9 @@ async fn round(asked: &Asked, case: &str, count: usize, salt: &str) -> io::Resul
     if case.starts_with("over") {
         asked.exhaust(salt).await;
     }
+    if case == "cell-over" {
+        asked.exhaust_cell(salt).await?;
+    }
     let before = asked.scripts_run().await?;
     let mut took = Vec::with_capacity(count);
     let cpu = cpu_ms();

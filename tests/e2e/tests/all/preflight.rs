@@ -165,6 +165,21 @@ async fn a_bucket_a_zone_and_callers_that_know_the_nat_gateways_are_in_the_plan(
     assert!(apply.starts_with("Plan.WrongState"), "{apply}");
     let approved = engine.approve(&new, &new.plan_hash).await;
     assert_eq!(approved["statusCode"], 200, "{approved}");
+
+    // What is approved is in somebody's hands: a third caller makes a plan of its own, and takes no place.
+    story.cloud.front().record_event(json!({
+        "eventSource": "sts.amazonaws.com", "eventTime": now.to_string(), "sourceIPAddress": address,
+        "userIdentity": {"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"userName": "audit"}}},
+    }));
+    let third = plan(&engine, &vpc, &["s3", "lambda", "sts"]).await;
+    assert_ne!(summary(&third).plan_id, new.plan_id);
+    let text = third["text"].as_str().unwrap();
+    assert!(!text.contains("It takes the place of"), "{text}");
+    let status = engine.act("status", &new).await.into_result().unwrap();
+    assert_eq!(
+        (&status["state"], &status["superseded_by"]),
+        (&json!("planned"), &Value::Null)
+    );
 }
 
 #[tokio::test]
