@@ -82,7 +82,7 @@ pub(super) struct Settled {
     pub(super) sealed: Sealed,
     /// Its summary, where it was made before.
     pub(super) known: Option<Versioned<PlanSummary>>,
-    /// Others of the same request that wait.
+    /// Others of the same request that wait and that nobody has approved.
     pub(super) waiting: Vec<Waiting>,
 }
 
@@ -103,11 +103,23 @@ pub(super) async fn settle(
         next_attempt(ledger, make).await?
     };
     waiting.retain(|one| one.summary.item.plan_id != sealed.id);
+    let mut not_approved = Vec::new();
+    for one in waiting {
+        if !is_approved(ledger, &one, now).await? {
+            not_approved.push(one);
+        }
+    }
     Ok(Settled {
         sealed,
         known,
-        waiting,
+        waiting: not_approved,
     })
+}
+
+/// Whether there is an approval that counts.
+async fn is_approved(ledger: &Ledger, one: &Waiting, now: Timestamp) -> Result<bool, Failure> {
+    let approval = ledger.approval(&one.stored.plan_id).await?;
+    Ok(approval.is_some_and(|approval| approval.expires_at > now))
 }
 
 /// A plan that was finished (undone, superseded, or applied and its effect taken away by hand) can be made again: the
@@ -136,8 +148,8 @@ async fn next_attempt(
     }
 }
 
-/// Takes the place of plans that wait, but for those with an approval that counts. The body first: it is what an
-/// approval is refused by.
+/// Takes the place of plans that wait, but for those that were approved meanwhile. The body first: it is what an approval
+/// is refused by.
 pub(super) async fn supersede(
     app: &App,
     ledger: &Ledger,
@@ -147,8 +159,7 @@ pub(super) async fn supersede(
 ) -> Result<(), Failure> {
     for mut old in waiting {
         let id = old.stored.plan_id.clone();
-        let approval = ledger.approval(&id).await?;
-        if approval.is_some_and(|approval| approval.expires_at > (app.clock)()) {
+        if is_approved(ledger, &old, (app.clock)()).await? {
             continue;
         }
         old.stored.superseded_by = Some(by.to_owned());
