@@ -8,20 +8,38 @@ use std::io::Write;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// CloudWatch namespace of all metrics of this product.
 pub const NAMESPACE: &str = "Tollkeeper";
 
-/// The runtime's own line about a failed request: [`crate::error::report`] has logged that already, with its type.
-const LOGGED_BY_US: &str = "lambda_runtime::layers::api_response";
+/// Here the runtime writes whole events at level `trace`.
+const PAYLOADS: &str = "lambda_runtime::layers::api_response";
+
+/// The runtime's own line about a failed request: [`crate::error::report`] has logged that already, with its type. What the
+/// same module says of panics comes with a field.
+fn is_told_twice(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == "lambda_runtime::layers::panic"
+        && metadata.fields().field("error").is_none()
+}
 
 /// Starts JSON logging to standard output; `level` is a level such as `info`, or one for each module
 /// (`warn,rate_limiter=debug`); `info` where it is neither. Call once, in `main`.
 pub fn start_logging(level: &str) {
+    // A second call keeps the first subscriber: tests may start several functions in one process.
+    let _ = lines(level, std::io::stdout).try_init();
+}
+
+/// What is logged, as lines.
+fn lines<W>(level: &str, writer: W) -> impl SubscriberInitExt
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     // Not the environment filter: it brings a regular expression engine, 180 kB in every function.
     let filter = level
         .parse()
@@ -33,12 +51,11 @@ pub fn start_logging(level: &str) {
         .with_span_list(false)
         .with_target(false)
         .with_ansi(false)
-        .with_writer(std::io::stdout);
-    // A second call keeps the first subscriber: tests may start several functions in one process.
-    let _ = tracing_subscriber::registry()
+        .with_writer(writer);
+    tracing_subscriber::registry()
         .with(lines)
-        .with(filter.with_target(LOGGED_BY_US, LevelFilter::OFF))
-        .try_init();
+        .with(filter.with_target(PAYLOADS, LevelFilter::OFF))
+        .with(filter_fn(|metadata| !is_told_twice(metadata)))
 }
 
 /// Unit of a metric, as CloudWatch spells it.
@@ -169,7 +186,27 @@ pub fn wall_clock() -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::sync::Arc;
+
     use super::*;
+
+    #[test]
+    fn a_failed_request_is_told_once_and_an_event_at_no_level() {
+        let (mut written, writer) = std::io::pipe().unwrap();
+        let logging = lines("trace", Arc::new(writer)).set_default();
+        tracing::error!(target: "lambda_runtime::layers::panic", "Diagnostic of the request");
+        tracing::error!(target: "lambda_runtime::layers::panic", error = "boom", "user handler panicked");
+        tracing::trace!(target: PAYLOADS, body = "{}", "raw JSON event received from Lambda");
+        tracing::trace!(target: "rate_limiter", "kept");
+        drop(logging);
+        let mut text = String::new();
+        written.read_to_string(&mut text).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let lines: Vec<Value> = lines.collect();
+        let messages: Vec<&Value> = lines.iter().map(|line| &line["message"]).collect();
+        assert_eq!(messages, ["user handler panicked", "kept"]);
+    }
 
     #[test]
     fn a_line_is_what_cloudwatch_extracts_metrics_from() {
