@@ -71,7 +71,8 @@ build: rust python ## build the arm64 functions that `make deploy` uploads, into
 check-build: python ## run the built arm64 functions under an emulator, print the archives' sizes (after make build, 15-30 minutes)
 	@qemu=$$(tools/get qemu) && python3 tests/template/arm64.py "$$qemu"
 
-deploy: build ## deploy the stack: ENV=dev or prod of samconfig.toml, PARAMETERS="Kafka=msk ..." to change some
+deploy: ## build and deploy the stack: ENV=dev or prod of samconfig.toml, PARAMETERS="Kafka=msk ..." to change some
+	@$(MAKE) --no-print-directory build ARGS=
 	@tools=$$(tools/get deploy-path) && PATH="$$tools:$$PATH" SAM_CLI_TELEMETRY=0 sam deploy --config-env $(ENV) \
 		--parameter-overrides file://parameters/$(ENV).yaml $(PARAMETERS) Release=$(RELEASE) $(ARGS)
 

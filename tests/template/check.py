@@ -6,6 +6,7 @@ import sys
 import alarms
 import copies
 import environments
+import guided
 import kept
 import permissions
 import settings
@@ -20,6 +21,7 @@ CHECKS = {
     "alarms": alarms,
     "copies": copies,
     "environments": environments,
+    "guided": guided,
     "kept": kept,
 }
 
