@@ -34,6 +34,20 @@ pub struct PlanRequest {
     pub incident_id: Option<String>,
 }
 
+impl PlanRequest {
+    /// Services in a VPC, and nothing beside them.
+    pub fn of(vpc_id: impl Into<String>, services: Vec<String>) -> Self {
+        Self {
+            vpc_id: vpc_id.into(),
+            services,
+            route_tables: Vec::new(),
+            resolving_networks: Vec::new(),
+            kafka_pollers: Vec::new(),
+            incident_id: None,
+        }
+    }
+}
+
 /// Where the pollers of one or several event source mappings live; named by hand where mappings cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -29,12 +29,8 @@ pub(crate) fn plans(
         };
         let (merged, promise) = by_vpc.entry(request.vpc_id.clone()).or_insert_with(|| {
             let empty = PlanRequest {
-                vpc_id: request.vpc_id.clone(),
-                services: Vec::new(),
-                kafka_pollers: Vec::new(),
-                route_tables: Vec::new(),
-                resolving_networks: Vec::new(),
                 incident_id: Some(finding.incident_id.clone()),
+                ..PlanRequest::of(&request.vpc_id, Vec::new())
             };
             (empty, Promise::default())
         });

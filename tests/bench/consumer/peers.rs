@@ -76,7 +76,7 @@ pub(super) struct Installed {
 impl Installed {
     pub(super) fn new(root: &Path) -> Self {
         Self {
-            python: peers::python(root, "bench-consumer"),
+            python: peers::tool(root, "bench-consumer"),
             node: peers::node(root, "consumer"),
         }
     }

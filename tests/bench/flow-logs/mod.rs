@@ -46,7 +46,7 @@ const CASES: [Case; 2] = [
 pub(crate) async fn run() -> Result<Report, Error> {
     let root = workspace::root();
     build::contender(&root)?;
-    let python = peers::python(&root, "bench-flow-logs");
+    let python = peers::tool(&root, "bench-flow-logs");
     let data = root.join("target/bench/data");
     std::fs::create_dir_all(&data).map_err(Error::file(&data))?;
     generate(&root, &data)?;

@@ -44,9 +44,9 @@ const CASES: [(&str, &str, usize); 20] = [
     (OURS, "over-asked", COUNT),
     (OURS, "at-once-one", 5 * COUNT),
     (OURS, "at-once-incr", 5 * COUNT),
-    (CELL, "cell-unique", COUNT),
-    (CELL, "cell-hot", COUNT),
-    (CELL, "cell-over", COUNT),
+    (CELL, "unique", COUNT),
+    (CELL, "hot", COUNT),
+    (CELL, "over", COUNT),
     (UPSTASH, "unique", COUNT),
     (UPSTASH, "hot", COUNT),
     (UPSTASH, "over", COUNT),
@@ -89,10 +89,6 @@ async fn rows(cloud: &LocalCloud, root: &Path, peers: &Peers) -> Result<Vec<Row>
         if let Ok(command) = command {
             runners.push(Runner::start(name, &command)?);
         }
-    }
-    if peers.cell.is_ok() {
-        // Asked by the same client as ours.
-        runners.push(Runner::start(CELL, &ours)?);
     }
     for runner in &mut runners {
         runner.agree().await?;
@@ -188,27 +184,11 @@ fn latency(figures: &Figures, peers: &Peers) -> Result<Vec<Row>, Error> {
         ] {
             rows.push(match peers.missing(name) {
                 Some(why) => Row::unmatched(measure(case), ours, name, None, why),
-                None => Row::against(
-                    measure(case),
-                    ours,
-                    name,
-                    &p50(name, case_of(name, theirs))?,
-                    None,
-                ),
+                None => Row::against(measure(case), ours, name, &p50(name, theirs)?, None),
             });
         }
     }
     Ok(rows)
-}
-
-/// What a peer's case is called.
-fn case_of(name: &str, case: &'static str) -> &'static str {
-    match case {
-        _ if name != CELL => case,
-        "unique" => "cell-unique",
-        "hot" => "cell-hot",
-        _ => "cell-over",
-    }
 }
 
 /// Of a client that is over its limit. CPU of the asking process only: that of redis-server comes on top of it for the
@@ -237,13 +217,7 @@ fn denials(figures: &Figures, peers: &Peers) -> Result<Vec<Row>, Error> {
     ] {
         rows.push(match peers.missing(name) {
             Some(why) => Row::unmatched(measure, &ours, name, Some(required), why),
-            None => Row::against(
-                measure,
-                &ours,
-                name,
-                &of(name, case_of(name, "over"))?,
-                Some(required),
-            ),
+            None => Row::against(measure, &ours, name, &of(name, "over")?, Some(required)),
         });
     }
     let asked = figures.of(OURS, "over", |answer| answer.asked_redis)?;
@@ -311,13 +285,13 @@ impl Peers {
     fn install(root: &Path) -> Self {
         Self {
             node: peers::node(root, "limiter"),
-            python: peers::python(root, "bench-limiter"),
-            cell: peers::redis_module(root, "redis-cell"),
+            python: peers::tool(root, "bench-limiter"),
+            cell: peers::tool(root, "redis-cell").map(PathBuf::from),
         }
     }
 
     /// Each peer's name and what to run; the error says why it cannot be.
-    fn commands(&self, root: &Path, url: &str) -> [(&'static str, Result<Vec<String>, String>); 3] {
+    fn commands(&self, root: &Path, url: &str) -> [(&'static str, Result<Vec<String>, String>); 4] {
         let upstash = |algorithm: &str, cache: &str| {
             let script = self.node.clone()?.join("upstash.mjs").display().to_string();
             let words = ["node", &script, url, algorithm, cache];
@@ -327,7 +301,13 @@ impl Peers {
             let script = root.join("tests/bench/limiter/python/classic.py");
             vec![python, script.display().to_string(), url.to_owned()]
         });
+        // Asked by the same client as ours.
+        let cell = self.cell.clone().map(|_| {
+            let words = [contender(root), "limiter-cell".to_owned(), url.to_owned()];
+            words.to_vec()
+        });
         [
+            (CELL, cell),
             (UPSTASH, upstash("token-bucket", "no-cache")),
             (UPSTASH_CACHED, upstash("fixed-window", "cache")),
             (CLASSIC, classic),

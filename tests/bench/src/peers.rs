@@ -3,18 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The Python that `tools/get` installs under a name.
-pub(crate) fn python(root: &Path, tool: &str) -> Result<String, String> {
-    got(root, tool)
-}
-
-fn got(root: &Path, tool: &str) -> Result<String, String> {
+/// What `tools/get` installs under a name: a Python with packages, a module.
+pub(crate) fn tool(root: &Path, tool: &str) -> Result<String, String> {
     output(Command::new(root.join("tools/get")).arg(tool)).map_err(|reason| not_installed(&reason))
-}
-
-/// The file of a module for redis-server.
-pub(crate) fn redis_module(root: &Path, tool: &str) -> Result<PathBuf, String> {
-    got(root, tool).map(PathBuf::from)
 }
 
 /// A folder with a benchmark's scripts for Node and the packages that they name.

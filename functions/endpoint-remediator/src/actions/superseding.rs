@@ -102,17 +102,16 @@ pub(super) async fn settle(
     } else {
         next_attempt(ledger, make).await?
     };
-    waiting.retain(|one| one.summary.item.plan_id != sealed.id);
-    let mut not_approved = Vec::new();
+    let mut others = Vec::new();
     for one in waiting {
-        if !is_approved(ledger, &one, now).await? {
-            not_approved.push(one);
+        if one.stored.plan_id != sealed.id && !is_approved(ledger, &one, now).await? {
+            others.push(one);
         }
     }
     Ok(Settled {
         sealed,
         known,
-        waiting: not_approved,
+        waiting: others,
     })
 }
 

@@ -138,10 +138,6 @@ pub(crate) fn evidence() -> Evidence {
 /// The whole story's request: S3 by routes, Lambda and STS for the pollers.
 pub(crate) fn request() -> PlanRequest {
     PlanRequest {
-        vpc_id: "vpc-1".to_owned(),
-        services: ["sts", "s3", "lambda"].map(str::to_owned).to_vec(),
-        route_tables: Vec::new(),
-        resolving_networks: Vec::new(),
         kafka_pollers: vec![KafkaPollers {
             subnets: vec!["subnet-private-a".to_owned(), "subnet-private-b".to_owned()],
             security_group: "sg-pollers".to_owned(),
@@ -149,5 +145,6 @@ pub(crate) fn request() -> PlanRequest {
             broker_port: Some(9098),
         }],
         incident_id: Some("123456789012/us-east-1/NatGateway-Bytes/2026-10-13".to_owned()),
+        ..PlanRequest::of("vpc-1", ["sts", "s3", "lambda"].map(str::to_owned).to_vec())
     }
 }

@@ -368,12 +368,8 @@ impl Tape {
         };
         let count = [0, 1, 1, 2][world.clients.len() % 4];
         PlanRequest {
-            vpc_id: network.vpc.id.clone(),
-            services,
-            route_tables: Vec::new(),
-            resolving_networks: Vec::new(),
             kafka_pollers: (0..count).map(&mut pollers).collect(),
-            incident_id: None,
+            ..PlanRequest::of(&network.vpc.id, services)
         }
     }
 

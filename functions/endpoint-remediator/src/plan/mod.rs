@@ -350,18 +350,6 @@ pub(crate) fn make(
     })
 }
 
-/// What a plan of endpoints that are there names: a VPC and services, and nothing that makes any.
-fn request_for(vpc_id: &str, services: &[String]) -> PlanRequest {
-    PlanRequest {
-        vpc_id: vpc_id.to_owned(),
-        services: services.to_vec(),
-        kafka_pollers: Vec::new(),
-        route_tables: Vec::new(),
-        resolving_networks: Vec::new(),
-        incident_id: None,
-    }
-}
-
 /// A plan that changes endpoints that are there: it makes none and costs nothing, and nothing was read beside the network.
 fn of_existing(place: &Place, draft: Draft<'_>, attempt: u32) -> Result<Plan, PlanError> {
     Ok(Plan {

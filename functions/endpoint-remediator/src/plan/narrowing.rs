@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use tollkeeper::plan::EndpointKind;
+use tollkeeper::plan::{EndpointKind, PlanRequest};
 
 use super::draft::Draft;
-use super::{Place, Plan, PlanError, Sealed, normalise, of_existing, request_for, seal};
+use super::{Place, Plan, PlanError, Sealed, normalise, of_existing, seal};
 use crate::change::{Change, Direction, Peer, Target};
 use crate::owner::Owner;
 use crate::preflight::Evidence;
@@ -49,7 +49,7 @@ pub(super) fn normalise_narrowing(
     }
     ask.admit.sort();
     ask.admit.dedup();
-    let (request, mut scope) = normalise(request_for(&ask.vpc_id, &ask.services))?;
+    let (request, mut scope) = normalise(PlanRequest::of(&ask.vpc_id, ask.services.clone()))?;
     ask.services = request.services;
     let groups = ask.admit.iter().filter(|one| one.starts_with("sg-"));
     scope.groups = groups.cloned().collect();
@@ -65,7 +65,7 @@ pub(super) fn make_narrowing(
 ) -> Result<Sealed, PlanError> {
     let (snapshot, request) = (
         snapshot.clone().sorted(),
-        request_for(&ask.vpc_id, &ask.services),
+        PlanRequest::of(&ask.vpc_id, ask.services.clone()),
     );
     let nothing_asked = Evidence::default();
     let admitted = admitted(ask, &snapshot)?;

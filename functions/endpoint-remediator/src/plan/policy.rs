@@ -3,12 +3,10 @@
 
 use serde_json::Value;
 use tollkeeper::canonical;
-use tollkeeper::plan::EndpointKind;
+use tollkeeper::plan::{EndpointKind, PlanRequest};
 
 use super::draft::Draft;
-use super::{
-    GATEWAY_SERVICES, Place, Plan, PlanError, Sealed, normalise, of_existing, request_for, seal,
-};
+use super::{GATEWAY_SERVICES, Place, Plan, PlanError, Sealed, normalise, of_existing, seal};
 use crate::change::{Change, Target};
 use crate::owner::Owner;
 use crate::policy::{
@@ -28,7 +26,7 @@ pub(crate) fn normalise_policies(ask: PolicyAsk) -> Result<(PolicyAsk, Scope), P
         expected,
     };
     let ask = ask.normalised().map_err(wrong)?;
-    let (_, scope) = normalise(request_for(&ask.vpc_id, &ask.services))?;
+    let (_, scope) = normalise(PlanRequest::of(&ask.vpc_id, ask.services.clone()))?;
     // Endpoint services of vendors take no policy.
     if let Some(vendor) = ask.services.iter().find(|name| name.contains("vpce-svc-")) {
         return Err(wrong((
@@ -49,7 +47,7 @@ pub(crate) fn make_policies(
 ) -> Result<Sealed, PlanError> {
     let (snapshot, request) = (
         snapshot.clone().sorted(),
-        request_for(&ask.vpc_id, &ask.services),
+        PlanRequest::of(&ask.vpc_id, ask.services.clone()),
     );
     let nothing_asked = Evidence::default();
     let mut draft = Draft::new(&snapshot, &request, &nothing_asked);

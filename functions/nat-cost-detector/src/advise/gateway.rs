@@ -170,12 +170,8 @@ fn advice(
         break_even_gb_a_month: None,
         does_not_cover,
         plan_request: limits::may_plan(situation.network, vpc_id).then(|| PlanRequest {
-            vpc_id: vpc_id.to_owned(),
-            services: services.clone(),
-            kafka_pollers: Vec::new(),
-            route_tables: Vec::new(),
-            resolving_networks: Vec::new(),
             incident_id: situation.incident_id.map(str::to_owned),
+            ..PlanRequest::of(vpc_id, services.clone())
         }),
         services,
     })

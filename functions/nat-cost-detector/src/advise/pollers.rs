@@ -131,12 +131,9 @@ fn interface_endpoints(leak: &Leak<'_>) -> Option<Advice> {
         ),
         does_not_cover,
         plan_request: limits::may_plan(network, leak.vpc_id).then(|| PlanRequest {
-            vpc_id: leak.vpc_id.to_owned(),
-            services: services.clone(),
             kafka_pollers: kafka_pollers.unwrap_or_default(),
-            route_tables: Vec::new(),
-            resolving_networks: Vec::new(),
             incident_id: incident_id.map(str::to_owned),
+            ..PlanRequest::of(leak.vpc_id, services.clone())
         }),
         services,
     })

@@ -69,14 +69,10 @@ fn advice() -> impl Strategy<Value = Advice> {
         monthly_saving: saving,
         break_even_gb_a_month: None,
         does_not_cover: lines,
-        plan_request: Some(tollkeeper::plan::PlanRequest {
-            vpc_id: "vpc-1".to_owned(),
-            services: vec!["s3".to_owned()],
-            kafka_pollers: Vec::new(),
-            route_tables: Vec::new(),
-            resolving_networks: Vec::new(),
-            incident_id: None,
-        }),
+        plan_request: Some(tollkeeper::plan::PlanRequest::of(
+            "vpc-1",
+            vec!["s3".to_owned()],
+        )),
     })
 }
 

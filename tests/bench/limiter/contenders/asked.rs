@@ -82,9 +82,9 @@ impl Asked {
                     self.send(cmd("EVAL").arg("return 1").arg(0)).await?;
                 }
             }
-            "cell-unique" => self.throttle(&unique(), CELL_WIDE, false).await?,
-            "cell-hot" => self.throttle(&key(salt), CELL_WIDE, false).await?,
-            "cell-over" => self.throttle(&key(salt), CELL_NARROW, true).await?,
+            "cell-unique" => decided(self.throttle(&unique(), CELL_WIDE).await?, false)?,
+            "cell-hot" => decided(self.throttle(&key(salt), CELL_WIDE).await?, false)?,
+            "cell-over" => decided(self.throttle(&key(salt), CELL_NARROW).await?, true)?,
             "one" => expect(true, &self.cached, &self.one(&unique()), now).await?,
             "hot" => expect(true, &self.cached, &self.one(&key(salt)), now).await?,
             "three" => expect(true, &self.cached, &self.three(&unique()), now).await?,
@@ -129,34 +129,23 @@ impl Asked {
         allowed
     }
 
-    /// Asks redis-cell.
-    async fn throttle(
-        &self,
-        key: &str,
-        (burst, count, seconds): Throttle,
-        limited: bool,
-    ) -> io::Result<()> {
+    /// Whether redis-cell limits.
+    async fn throttle(&self, key: &str, (burst, count, seconds): Throttle) -> io::Result<bool> {
         let mut command = cmd("CL.THROTTLE");
         command.arg(key).arg(burst).arg(count).arg(seconds);
         let mut connection = self.plain.clone();
-        let answer: [i64; 5] = command
-            .query_async(&mut connection)
-            .await
-            .map_err(io::Error::other)?;
-        let [is_limited, ..] = answer;
-        if (is_limited == 1) == limited {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("decided otherwise: {answer:?}")))
-        }
+        let answer = command.query_async::<[i64; 5]>(&mut connection);
+        let [is_limited, ..] = answer.await.map_err(io::Error::other)?;
+        Ok(is_limited == 1)
     }
 
-    /// Ten of eleven pass redis-cell.
-    pub(super) async fn exhaust_cell(&self, salt: &str) -> io::Result<()> {
-        for _ in 0..10 {
-            self.throttle(&key(salt), CELL_NARROW, false).await?;
+    /// Uses up a quota of ten of redis-cell's; how many of fifteen passed.
+    pub(super) async fn exhaust_cell(&self, salt: &str) -> io::Result<u32> {
+        let mut allowed = 0;
+        for _ in 0..15 {
+            allowed += u32::from(!self.throttle(&key(salt), CELL_NARROW).await?);
         }
-        self.throttle(&key(salt), CELL_NARROW, true).await
+        Ok(allowed)
     }
 
     /// Scripts that Redis has run so far; `None`: it does not say in time.
@@ -233,5 +222,13 @@ async fn expect(
         Ok(())
     } else {
         Err(io::Error::other(format!("decided otherwise: {verdict:?}")))
+    }
+}
+
+fn decided(limited: bool, expected: bool) -> io::Result<()> {
+    if limited == expected {
+        Ok(())
+    } else {
+        Err(io::Error::other("redis-cell decided otherwise"))
     }
 }

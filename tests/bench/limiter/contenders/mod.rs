@@ -1,4 +1,5 @@
-//! Ours and the floors, of one client library, in one process: `contender limiter <redis url>`; and a Runtime API for
+//! Ours and the floors, of one client library, in one process: `contender limiter <redis url>`; redis-cell asked by the
+//! same client: `contender limiter-cell <redis url>`; and a Runtime API for
 //! whole functions: `contender limiter-api <event> <clients> <function>...`.
 //!
 //! For each line `<case> <count> <salt>` one round: decisions one after the other, each timed, on one thread as in the
@@ -18,17 +19,19 @@ use asked::Asked;
 
 pub(crate) fn run(arguments: &[String]) -> io::Result<()> {
     match arguments {
-        [name, url] if name == "limiter" => serve(url),
+        [name, url] if name == "limiter" => serve(url, ""),
+        [name, url] if name == "limiter-cell" => serve(url, "cell-"),
         [name, event, clients, function @ ..] if name == "limiter-api" => {
             api::run(Path::new(event), clients, function)
         }
         _ => Err(io::Error::other(
-            "usage: contender limiter <redis url> | limiter-api <event> <one | each> <program>...",
+            "usage: contender limiter | limiter-cell <redis url>, or limiter-api <event> <one | each> <program>...",
         )),
     }
 }
 
-fn serve(url: &str) -> io::Result<()> {
+/// `kind` is what all cases' names begin with.
+fn serve(url: &str, kind: &str) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -41,7 +44,8 @@ fn serve(url: &str) -> io::Result<()> {
             return Err(io::Error::other("expected <case> <count> <salt>"));
         };
         let count = count.parse().map_err(io::Error::other)?;
-        let answer = runtime.block_on(round(&asked, case, count, salt))?;
+        let case = [kind, case].concat();
+        let answer = runtime.block_on(round(&asked, &case, count, salt))?;
         writeln!(output, "{answer}")?;
         output.flush()?;
     }
@@ -49,8 +53,10 @@ fn serve(url: &str) -> io::Result<()> {
 }
 
 async fn round(asked: &Asked, case: &str, count: usize, salt: &str) -> io::Result<Value> {
-    if case == "agree" {
-        return Ok(json!({"allowed": asked.exhaust(salt).await}));
+    match case {
+        "agree" => return Ok(json!({"allowed": asked.exhaust(salt).await})),
+        "cell-agree" => return Ok(json!({"allowed": asked.exhaust_cell(salt).await?})),
+        _ => {}
     }
     if let Some(case) = case.strip_prefix("at-once-") {
         let per_second = asked.at_once(case, count, salt).await?;

@@ -126,12 +126,5 @@ fn unknown(standing: Standing<'_>, vpc_id: &str) -> Vec<String> {
 }
 
 fn plan(standing: Standing<'_>, vpc_id: &str, services: &[String]) -> Option<PlanRequest> {
-    limits::may_plan(standing.network, vpc_id).then(|| PlanRequest {
-        vpc_id: vpc_id.to_owned(),
-        services: services.to_vec(),
-        kafka_pollers: Vec::new(),
-        route_tables: Vec::new(),
-        resolving_networks: Vec::new(),
-        incident_id: None,
-    })
+    limits::may_plan(standing.network, vpc_id).then(|| PlanRequest::of(vpc_id, services.to_vec()))
 }
